@@ -1,0 +1,66 @@
+"""People: created, and recognised by their password."""
+
+import asyncio
+from datetime import datetime
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ouvidor.accounts.models import Membership, User
+from ouvidor.errors import Conflict, Unauthenticated, Unprocessable
+
+LEAST_PASSWORD_LENGTH = 10
+_NOBODY = PasswordHasher().hash("nobody has this password")
+
+
+class WrongPassword(Unauthenticated):
+    """The user name or the password is wrong."""
+
+
+async def create_user(
+    session: AsyncSession, username: str, password: str, *, now: datetime, demo: bool = False
+) -> User:
+    """A person who may sign in; user names do not heed letter case.
+
+    Raises:
+        Unprocessable: no name, or a password under 10 characters.
+        Conflict: the name is taken.
+    """
+    name = username.strip().casefold()
+    if not name or len(password) < LEAST_PASSWORD_LENGTH:
+        raise Unprocessable(f"A user needs a name and a password of at least {LEAST_PASSWORD_LENGTH} characters.")
+    taken = (await session.execute(select(User.id).where(User.username == name))).scalar_one_or_none()
+    if taken is not None:
+        raise Conflict(f"There is a user named {name} already.")
+    password_hash = await asyncio.to_thread(PasswordHasher().hash, password)
+    user = User(username=name, password_hash=password_hash, demo=demo, created_at=now)
+    session.add(user)
+    await session.flush()
+    return user
+
+
+async def join_project(session: AsyncSession, user_id: UUID, project_id: UUID) -> None:
+    """Make the person a member; nothing happens where they are one."""
+    await session.execute(insert(Membership).values(user_id=user_id, project_id=project_id).on_conflict_do_nothing())
+
+
+async def user_with_password(session: AsyncSession, username: str, password: str) -> User:
+    """The person of this name and password; unknown names cost the same work as known ones.
+
+    Raises:
+        WrongPassword: one of the two is wrong; it is not said which.
+    """
+    name = username.strip().casefold()
+    user = (await session.execute(select(User).where(User.username == name))).scalar_one_or_none()
+    expected = _NOBODY if user is None else user.password_hash
+    try:
+        await asyncio.to_thread(PasswordHasher().verify, expected, password)
+    except VerifyMismatchError:
+        raise WrongPassword from None
+    if user is None:
+        raise WrongPassword
+    return user

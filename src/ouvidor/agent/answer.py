@@ -1,0 +1,115 @@
+"""One turn of the bot: search, let the engine draft, let the policy decide, put it into words."""
+
+from dataclasses import dataclass
+
+from ouvidor.accounts.models import Project
+from ouvidor.accounts.rules import Mode, SpecialistReply
+from ouvidor.agent import phrases
+from ouvidor.agent.policy import Decision, Facts, Move, Policy, Reason, decide
+from ouvidor.agent.reply import REPLY, Draft, Given, Said, Source
+from ouvidor.knowledge.search import FoundSection, SearchResult, search
+from ouvidor.runtime import Runtime
+from ouvidor.text import Language, detect_language
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the bot says in a turn, and on what ground. `cited` are indexes into `sections`."""
+
+    text: str
+    decision: Decision
+    sections: tuple[FoundSection, ...]
+    cited: frozenset[int]
+    confidence: float
+    gate: float
+    language: Language
+    model: str
+
+
+async def answer(
+    rt: Runtime,
+    project: Project,
+    question: str,
+    history: tuple[Said, ...] = (),
+    *,
+    language: str | None = None,
+    clarifications: int = 0,
+) -> Reply:
+    """The bot's reply to `question`; `language` is that of the conversation so far, `clarifications` those asked."""
+    spoken = customer_language(project, question, language)
+    found = await search(rt, project, question, limit=project.sections_shown)
+    gate = found.gate if project.relevance_gate is None else project.relevance_gate
+    given = Given(
+        question=question,
+        history=history,
+        sources=tuple(_source(number, section) for number, section in enumerate(found.sections)),
+        language=spoken,
+        confidence=found.confidence,
+        threshold=gate,
+        persona=project.persona,
+    )
+    outcome = await rt.engine.run(REPLY, given)
+    draft = outcome.output
+    decision = decide(facts_of(draft, found, gate), policy_of(project), clarifications)
+    return Reply(
+        text=wording(project, draft, decision, spoken),
+        decision=decision,
+        sections=found.sections,
+        cited=frozenset(draft.cited) if decision.move is not Move.CLARIFY else frozenset(),
+        confidence=found.confidence,
+        gate=gate,
+        language=spoken,
+        model=outcome.model,
+    )
+
+
+def customer_language(project: Project, question: str, before: str | None) -> Language:
+    """The language of the question where the project speaks it; else that of the conversation, else its first."""
+    first: Language = "en" if project.languages[0] == "en" else "pt"
+    default: Language = first if before not in {"pt", "en"} else ("en" if before == "en" else "pt")
+    spoken = detect_language(question, default)
+    return spoken if spoken in project.languages else first
+
+
+def policy_of(project: Project) -> Policy:
+    """The project's rules as the policy reads them."""
+    return Policy(mode=Mode(project.mode), max_clarifications=project.max_clarifications)
+
+
+def facts_of(draft: Draft, found: SearchResult, gate: float) -> Facts:
+    """What the policy may know of a draft. Citations outside what was retrieved make it ungrounded."""
+    in_range = bool(draft.cited) and all(0 <= number < len(found.sections) for number in draft.cited)
+    specialist = {number for number, section in enumerate(found.sections) if section.tier == "N2"}
+    relevant = {number for number, section in enumerate(found.sections) if section.score >= gate}
+    conversational = draft.kind in {"smalltalk", "recall"}
+    return Facts(
+        grounded=draft.kind == "answer" and in_range and found.confidence >= gate,
+        conversational=conversational,
+        specialist=bool(specialist & (relevant | set(draft.cited))),
+        wants_person=draft.kind == "wants_person",
+    )
+
+
+def wording(project: Project, draft: Draft, decision: Decision, language: Language) -> str:
+    """The words of a decision: the draft, a clarification, or the transfer phrase with or without the answer."""
+    if decision.move is Move.ANSWER:
+        return draft.text
+    if decision.move is Move.CLARIFY:
+        return phrases.clarification(project.clarification_phrase, draft.topics, language)
+    transfer = phrases.transfer(project.transfer_phrase, language)
+    answers_first = project.n2_reply == SpecialistReply.ANSWER_AND_TRANSFER and draft.kind == "answer"
+    if decision.reason is Reason.SPECIALIST_CONTENT and answers_first and draft.text:
+        return f"{draft.text}\n\n{transfer}"
+    return transfer
+
+
+def _source(number: int, section: FoundSection) -> Source:
+    return Source(
+        number=number,
+        question=section.heading,
+        text=section.content,
+        tier="N2" if section.tier == "N2" else "N1",
+        language=section.language,
+        score=section.score,
+        phrasings=section.phrasings,
+    )

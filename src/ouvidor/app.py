@@ -1,0 +1,134 @@
+"""The HTTP application: routers, errors, what every response carries, and the worker inside."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ouvidor import __version__
+from ouvidor.accounts import api as accounts_api
+from ouvidor.agent.phrases import error as error_phrase
+from ouvidor.conversations import api as conversations_api
+from ouvidor.errors import OuvidorError
+from ouvidor.knowledge import api as knowledge_api
+from ouvidor.problems import as_ouvidor_error, problem_response
+from ouvidor.runtime import Runtime
+from ouvidor.settings import LOOPBACK, Settings
+from ouvidor.web.pages import add_pages, error_page, wants_page
+from ouvidor.worker import work
+
+log = logging.getLogger(__name__)
+
+DESCRIPTION = """
+Answers from a company's own knowledge, with their sources; a clarification or a hand-over to a person where there are
+none. Send the API key of a project as `Authorization: Bearer ouv_live_…`. Errors are problem documents (RFC 9457).
+"""
+
+
+class BodyTooLarge(OuvidorError):
+    """The request is too large; split it."""
+
+    status = 413
+
+
+def create_app(rt: Runtime, *, worker_inside: bool = False) -> FastAPI:
+    """The application on a runtime that stays open as long as the app does."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        task = asyncio.create_task(work(rt)) if worker_inside else None
+        yield
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    app = FastAPI(
+        title="Ouvidor",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.runtime = rt
+    for api in (conversations_api, knowledge_api, accounts_api):
+        app.include_router(api.router)
+    add_pages(app)
+    for kind in (OuvidorError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _show_error)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(rt.settings))
+    app.add_middleware(RequestFrame, max_body_bytes=rt.settings.max_body_bytes)
+    return app
+
+
+def allowed_hosts(settings: Settings) -> list[str]:
+    """The names a request may call us by, against DNS rebinding: those set, else loopback and the public URL's."""
+    if settings.trusted_hosts:
+        return list(settings.trusted_hosts)
+    public = urlsplit(settings.public_url or "").hostname
+    if public is None and not settings.listens_on_loopback:
+        return ["*"]
+    return [*sorted(LOOPBACK), "[::1]", *([public] if public else [])]
+
+
+async def _show_error(request: Request, raised: Exception) -> Response:
+    """The one place that renders errors: a page for a browser, a problem document for a program."""
+    error = as_ouvidor_error(raised)
+    if error.status >= 500:
+        log.error("Request %s failed", request.state.request_id, exc_info=raised)
+    if wants_page(request):
+        return await error_page(request, error)
+    if request.url.path == "/conversations/completions":
+        return problem_response(error, request, customerMessage=_customer_phrase(request))
+    return problem_response(error, request)
+
+
+def _customer_phrase(request: Request) -> str:
+    """What to tell the customer: the project's phrase where the project is known."""
+    project = getattr(request.state, "project", None)
+    if project is not None:
+        return error_phrase(project.error_phrase, "en" if project.languages[0] == "en" else "pt")
+    return error_phrase(None, "pt" if request.headers.get("accept-language", "").startswith("pt") else "en")
+
+
+class RequestFrame:
+    """Gives each request an id, refuses bodies over the limit, and answers what falls through every handler."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (ASGI)."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.max_body_bytes:
+                raise BodyTooLarge
+            return message
+
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        await self.app(scope, counted, framed)

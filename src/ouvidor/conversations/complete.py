@@ -1,0 +1,95 @@
+"""The main deed: a customer's messages in; an answer with its sources, a clarification or a hand-over out."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ouvidor.accounts.idempotency import Marked, mark, note_answer, note_failure, note_subject
+from ouvidor.accounts.models import Project
+from ouvidor.agent.answer import answer
+from ouvidor.agent.reply import Said
+from ouvidor.conversations.history import Line
+from ouvidor.conversations.models import TurnState
+from ouvidor.conversations.turns import ClosedTurn, OpenTurn, close_turn, end_turn_unanswered, open_turn, reopen_turn
+from ouvidor.conversations.wire import Completion, completion_of, held_completion
+from ouvidor.runtime import Runtime
+
+ROUTE = "POST /conversations/completions"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a caller wants answered; `body` is the request as sent, to tell a resend from another request."""
+
+    helpdesk_id: str
+    messages: tuple[Line, ...]
+    idempotency_key: str | None = None
+    body: bytes = b""
+
+
+async def complete(rt: Runtime, project: Project, ask: Ask) -> Completion:
+    """Answer, clarify or hand over, and store everything.
+
+    Raises:
+        NewerMessage, ConversationHeld: another message or a person came first (409); the customer's messages stay.
+        KeyReused, StillRunning: see `ouvidor.accounts.idempotency`.
+    """
+    async with rt.db.begin() as session:
+        marked = await _mark(rt, session, project, ask)
+        if marked is not None and marked.answer is not None:
+            return Completion.model_validate(marked.answer)
+        if marked is not None and marked.subject_id is not None:
+            turn = await reopen_turn(session, project, marked.subject_id, rt.clock())
+        else:
+            turn = await open_turn(session, project, ask.helpdesk_id, ask.messages, rt.clock())
+            if marked is not None:
+                await note_subject(session, marked.id, turn.id)
+    try:
+        return await _reply_and_close(rt, project, ask, turn, marked)
+    except BaseException:
+        await asyncio.shield(_give_up(rt, turn, marked))
+        raise
+
+
+async def _mark(rt: Runtime, session: AsyncSession, project: Project, ask: Ask) -> Marked | None:
+    if ask.idempotency_key is None:
+        return None
+    return await mark(session, project.id, ROUTE, ask.idempotency_key, ask.body, rt.clock())
+
+
+async def _reply_and_close(
+    rt: Runtime, project: Project, ask: Ask, turn: OpenTurn, marked: Marked | None
+) -> Completion:
+    if turn.held_by_person:
+        return await _say_nothing(rt, ask, turn, marked)
+    history = tuple(Said(part.line.role, part.line.content, verified=part.verified) for part in turn.history)
+    reply = await answer(
+        rt, project, turn.question, history, language=turn.language, clarifications=turn.clarifications
+    )
+    async with rt.db.begin() as session:
+        closed = await close_turn(session, project, turn, reply, rt.clock())
+        completion = completion_of(ask.messages, reply, closed)
+        if marked is not None and closed.lost is None:
+            await note_answer(session, marked.id, completion.model_dump(mode="json"))
+    if closed.lost is not None:
+        raise closed.lost
+    return completion
+
+
+async def _say_nothing(rt: Runtime, ask: Ask, turn: OpenTurn, marked: Marked | None) -> Completion:
+    """A person holds the conversation: the message is stored for them, and the bot keeps silent."""
+    closed = ClosedTurn(turn.id, turn.conversation_id, turn.clarifications)
+    completion = held_completion(ask.messages, closed)
+    async with rt.db.begin() as session:
+        await end_turn_unanswered(session, turn.id, TurnState.SILENT)
+        if marked is not None:
+            await note_answer(session, marked.id, completion.model_dump(mode="json"))
+    return completion
+
+
+async def _give_up(rt: Runtime, turn: OpenTurn, marked: Marked | None) -> None:
+    async with rt.db.begin() as session:
+        await end_turn_unanswered(session, turn.id, TurnState.FAILED)
+        if marked is not None:
+            await note_failure(session, marked.id)

@@ -1,0 +1,137 @@
+"""Tables of conversations: messages in order, turns with their decision, and the sections each turn was shown."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ouvidor.db import Base, new_id
+
+
+class Status(StrEnum):
+    """Who has the conversation."""
+
+    BOT = "bot"
+    WAITING = "waiting"
+    PERSON = "person"
+    CLOSED = "closed"
+
+
+class TurnState(StrEnum):
+    """How far a turn has come: a running one whose process died stays so until its request is sent again."""
+
+    RUNNING = "running"
+    ANSWERED = "answered"
+    LOST = "lost"
+    FAILED = "failed"
+    SILENT = "silent"
+
+
+class Author(StrEnum):
+    """Who wrote a message."""
+
+    CUSTOMER = "customer"
+    BOT = "bot"
+    PERSON = "person"
+
+
+class Conversation(Base):
+    """All that one customer's helpdesk id has said and been told; its episodes follow each other.
+
+    `newest_turn_id` decides races: only the newest turn may reply.
+    """
+
+    __tablename__ = "conversation"
+    __table_args__ = (
+        UniqueConstraint("project_id", "helpdesk_id"),
+        CheckConstraint("status in ('bot', 'waiting', 'person', 'closed')", name="status"),
+        CheckConstraint("clarifications >= 0", name="clarifications"),
+        CheckConstraint("episode >= 1", name="episode"),
+        Index("ix_conversation_newest", "project_id", "last_message_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    helpdesk_id: Mapped[str]
+    status: Mapped[str] = mapped_column(default=Status.BOT)
+    episode: Mapped[int] = mapped_column(default=1)
+    clarifications: Mapped[int] = mapped_column(default=0)
+    messages: Mapped[int] = mapped_column(default=0)
+    newest_turn_id: Mapped[UUID | None]
+    language: Mapped[str | None]
+    created_at: Mapped[datetime]
+    last_message_at: Mapped[datetime]
+
+
+class Turn(Base):
+    """One request to answer: what was decided and why, in which language, with what confidence, how long it took."""
+
+    __tablename__ = "turn"
+    __table_args__ = (
+        CheckConstraint("state in ('running', 'answered', 'lost', 'failed', 'silent')", name="state"),
+        CheckConstraint("move is null or move in ('answer', 'clarify', 'handover')", name="move"),
+        CheckConstraint("confidence is null or confidence between 0 and 1", name="confidence"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    episode: Mapped[int]
+    state: Mapped[str] = mapped_column(default=TurnState.RUNNING)
+    move: Mapped[str | None]
+    reason: Mapped[str | None]
+    language: Mapped[str | None]
+    confidence: Mapped[float | None]
+    gate: Mapped[float | None]
+    clarifications: Mapped[int | None]
+    model: Mapped[str | None]
+    trimmed_messages: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+
+
+class Message(Base):
+    """One message. `verified` is false for history that a client told and the store does not know."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "position"),
+        CheckConstraint("role in ('USER', 'AGENT')", name="role"),
+        CheckConstraint("author in ('customer', 'bot', 'person')", name="author"),
+        CheckConstraint("position >= 1", name="position"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    turn_id: Mapped[UUID | None] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int]
+    role: Mapped[str]
+    author: Mapped[str]
+    content: Mapped[str]
+    verified: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class ShownSection(Base):
+    """A section as a turn saw it; the text stays true when the section changes or goes."""
+
+    __tablename__ = "shown_section"
+    __table_args__ = (
+        CheckConstraint("score between 0 and 1", name="score"),
+        CheckConstraint("tier in ('N1', 'N2')", name="tier"),
+    )
+
+    turn_id: Mapped[UUID] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    section_id: Mapped[UUID | None] = mapped_column(ForeignKey("section.id", ondelete="SET NULL"), index=True)
+    heading: Mapped[str | None]
+    content: Mapped[str]
+    tier: Mapped[str]
+    score: Mapped[float]
+    cited: Mapped[bool]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text))

@@ -1,0 +1,146 @@
+"""Vectors of texts, from the local model or, where there is none, from nobody."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ouvidor.engines.checkpoint import ModelUnusable
+from ouvidor.engines.encoder import Encoder
+from ouvidor.engines.models import BuiltModel, build, find_model
+
+INLINE_CHARS = 200  # about 50 tokens, 2 ms: a thread's hand-over and its tail latency cost more than waiting
+
+logger = logging.getLogger(__name__)
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors whose dot product tells how near in meaning they are."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the vectors in the database: vectors of another name are no match for them."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector; 0 where there is no model, and then nothing is embedded."""
+        ...
+
+    @property
+    def available(self) -> bool:
+        """Whether there is a model."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of length 1, shape (texts, dimension), in the order of the texts."""
+        ...
+
+    def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same for callers outside the event loop."""
+        ...
+
+
+class LocalEmbedder:
+    """The model on this machine; loaded when it is first needed, and safe to share between threads and tasks.
+
+    Texts beyond `model.facts.max_tokens` tokens (256) are cut. `threads` runs go side by side on large input.
+    """
+
+    def __init__(self, model: BuiltModel, threads: int) -> None:
+        self._model = model
+        self._threads = threads
+        self._encoder: Encoder | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The model, its quantisation and the first 12 digits of its hash."""
+        return self._model.name
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._model.facts.dimension
+
+    @property
+    def available(self) -> bool:
+        """True."""
+        return True
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of length 1, shape (texts, dimension), in order; the event loop waits for one short text only."""
+        if self._encoder is not None and len(texts) == 1 and len(texts[0]) <= INLINE_CHARS:
+            return self._encoder.encode(texts)
+        return await asyncio.to_thread(self.embed_now, texts)
+
+    def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of length 1, shape (texts, dimension), in order."""
+        return self._load().encode(texts) if texts else np.empty((0, self.dimension), np.float32)
+
+    def _load(self) -> Encoder:
+        with self._loading:
+            if self._encoder is None:
+                self._encoder = Encoder(
+                    self._model.graph.read_bytes(),
+                    self._model.tokenizer.read_bytes(),
+                    max_tokens=self._model.facts.max_tokens,
+                    threads=self._threads,
+                )
+            return self._encoder
+
+
+@dataclass(frozen=True)
+class NoEmbedder:
+    """Stands in where no model can be used; search goes by words (BM25) alone.
+
+    Args:
+        reason: one sentence for people: why, and what to do.
+    """
+
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """Of no vectors."""
+        return "none"
+
+    @property
+    def dimension(self) -> int:
+        """0."""
+        return 0
+
+    @property
+    def available(self) -> bool:
+        """False."""
+        return False
+
+    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors without any number in them, shape (texts, 0)."""
+        return self.embed_now(texts)
+
+    def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors without any number in them, shape (texts, 0)."""
+        return np.empty((len(texts), 0), np.float32)
+
+
+def load_embedder(data_dir: Path, model_dir: Path | None, threads: int) -> LocalEmbedder | NoEmbedder:
+    """The embedder of this installation; where no model can be used that is logged once, here, as a warning.
+
+    A model's first use builds its graph (about two seconds, see `build`): call this before the event loop is busy.
+    """
+    try:
+        files = find_model(model_dir, data_dir)
+        if files is not None:
+            return LocalEmbedder(build(files, data_dir), threads)
+        reason = "No embedding model is installed: run `ouvidor model install`."
+    except ModelUnusable as error:
+        reason = error.detail
+    logger.warning("%s Search goes by words (BM25) alone.", reason)
+    return NoEmbedder(reason)

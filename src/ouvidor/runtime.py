@@ -1,0 +1,102 @@
+"""What a running Ouvidor is made of, opened once and handed down; routes receive it as a dependency."""
+
+import secrets
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from procrastinate import App
+from sqlalchemy.engine import make_url
+
+from ouvidor.db import Database
+from ouvidor.engines.base import Engine
+from ouvidor.engines.embeddings import Embedder, load_embedder
+from ouvidor.engines.local import LocalEngine
+from ouvidor.jobs import job_app
+from ouvidor.postgres import EmbeddedPostgres
+from ouvidor.settings import Settings
+
+
+def utc_now() -> datetime:
+    """The time of day, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Everything a deed may need besides its own input."""
+
+    settings: Settings
+    db: Database
+    jobs: App
+    engine: Engine
+    embedder: Embedder
+    secret: bytes
+    clock: Callable[[], datetime] = utc_now
+
+
+@dataclass(frozen=True)
+class DatabaseAddress:
+    """One database, as SQLAlchemy and as libpq name it."""
+
+    url: str
+    conninfo: str
+
+
+@contextmanager
+def database_address(settings: Settings) -> Generator[DatabaseAddress]:
+    """Where the database is; without `OUVIDOR_DATABASE_URL` the embedded server runs while the block does."""
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        yield DatabaseAddress(url=url, conninfo=plain)
+        return
+    with EmbeddedPostgres(settings.data_dir) as server:
+        if not server.database_exists("ouvidor"):
+            server.create_database("ouvidor")
+        yield DatabaseAddress(url=server.url(), conninfo=server.conninfo())
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, address: DatabaseAddress) -> AsyncGenerator[Runtime]:
+    """A runtime on a database that stands and is migrated; closed at the end of the block."""
+    db = Database(address.url, pool_size=settings.database_pool)
+    jobs = job_app(address.conninfo)
+    try:
+        async with jobs.open_async():
+            yield Runtime(
+                settings=settings,
+                db=db,
+                jobs=jobs,
+                engine=LocalEngine(),
+                embedder=load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads),
+                secret=installation_secret(settings),
+            )
+    finally:
+        await db.close()
+
+
+def installation_secret(settings: Settings) -> bytes:
+    """The key that signs form tokens: the setting's, else one made once and kept in the data folder (0600)."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    path: Path = settings.data_dir / "secret"
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    return path.read_text().encode()
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The runtime of the app that answers this request."""
+    return request.app.state.runtime
+
+
+RuntimeDep = Annotated[Runtime, Depends(runtime_of)]

@@ -1,0 +1,89 @@
+"""Running the server, and what it says when it is up."""
+
+import asyncio
+import json
+import sys
+from contextlib import suppress
+
+import uvicorn
+from rich.console import Console
+
+from ouvidor.accounts.projects import project_named
+from ouvidor.agent.answer import answer
+from ouvidor.app import create_app
+from ouvidor.demo.load import COMPANIES, DemoAccess, load_demo
+from ouvidor.errors import Misconfigured
+from ouvidor.knowledge.index import index_knowledge
+from ouvidor.runtime import Runtime
+
+POLL_SECONDS = 0.02
+
+
+async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
+    """Serve until stopped; with `demo` the demo companies are loaded first and shown how to be entered.
+
+    Raises:
+        Misconfigured: the demo was asked for on an address that other machines reach.
+    """
+    settings = rt.settings
+    if demo and not settings.listens_on_loopback:
+        raise Misconfigured(f"The demo runs on loopback only, not on {settings.host}: unset OUVIDOR_HOST.")
+    access = await _ready_demo(rt) if demo else None
+    config = uvicorn.Config(
+        create_app(rt, worker_inside=worker_inside),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning" if demo else settings.log_level,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve())
+    while not server.started and not running.done():
+        await asyncio.sleep(POLL_SECONDS)
+    if server.started:
+        await _say_where(rt, access)
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def _ready_demo(rt: Runtime) -> DemoAccess:
+    """Load the companies and wait for their vectors, so that the first answer is a good one."""
+    access = await load_demo(rt)
+    for company in COMPANIES:
+        async with rt.db.read() as session:
+            project = await project_named(session, company.name)
+        await index_knowledge(rt, project.id)
+    return access
+
+
+async def _say_where(rt: Runtime, access: DemoAccess | None) -> None:
+    base = f"http://{rt.settings.host}:{rt.settings.port}"
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console.print(f"\n[bold]Ouvidor[/bold] is on [bold cyan]{base}[/bold cyan]  (stop with Ctrl-C)")
+    if access is None:
+        return
+    console.print(f"Sign in as [bold]{access.username}[/bold] with the password [bold]{access.password}[/bold]")
+    for company in COMPANIES:
+        console.print(f"API key of {company.name} ({company.title}): {access.keys[company.name]}")
+    company = COMPANIES[0]
+    body = {
+        "helpdeskId": 1,
+        "projectName": company.name,
+        "messages": [{"role": "USER", "content": company.question}],
+    }
+    console.print("\nTry it:\n")
+    console.print(
+        f"curl -s {base}/conversations/completions -H 'Content-Type: application/json' \\\n"
+        f"  -H 'Authorization: Bearer {access.keys[company.name]}' \\\n  -d '{json.dumps(body)}'",
+        markup=False,
+    )
+    async with rt.db.read() as session:
+        project = await project_named(session, company.name)
+    reply = await answer(rt, project, company.question)
+    console.print("\nIt answers:\n")
+    console.print(reply.text, markup=False)
+    for number in sorted(reply.cited):
+        section = reply.sections[number]
+        console.print(f"  [{number}] {section.heading} ({section.tier}, score {section.score:.2f})", markup=False)
+    console.print()

@@ -1,0 +1,138 @@
+"""Settings, read once from the environment or `.env` and handed down; docs/settings.md lists them."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ouvidor.errors import Fault, Misconfigured
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def default_data_dir() -> Path:
+    """Where the embedded database and the prepared model live: /var/lib for root, the user's data folder else."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/ouvidor")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "ouvidor"
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Each name is read from `OUVIDOR_<NAME>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OUVIDOR_", env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OUVIDOR_DATABASE_URL", "DATABASE_URL", "database_url"),
+        description="PostgreSQL 16 to 18 with pgvector, e.g. `postgresql://user:password@host/ouvidor`; "
+        "`DATABASE_URL` is understood as well. Empty: the embedded server.",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of the embedded database, the prepared embedding model and the installation's secret.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; demo logins and keys need loopback.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    public_url: str | None = Field(
+        default=None, description="Address under which people reach this installation, e.g. `https://care.example.com`."
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Signs form tokens; at least 32 characters. Empty: made once and kept in the data folder. "
+        "Set it where several machines serve.",
+    )
+    session_hours: int = Field(default=12, ge=1, le=720, description="Hours until a sign-in on the pages ends.")
+    model_dir: Path | None = Field(
+        default=None,
+        description="Folder of your own embedding model of the MiniLM kind (`model.safetensors`, `tokenizer.json`).",
+    )
+    embedding_threads: int = Field(default=2, ge=1, le=64, description="Processor threads for embeddings.")
+    database_pool: int = Field(default=20, ge=2, le=200, description="Most database connections of one process.")
+    worker_concurrency: int = Field(default=4, ge=1, le=64, description="Jobs that one worker runs at once.")
+    max_body_bytes: int = Field(
+        default=33_554_432, ge=1024, description="Largest request body; knowledge files are the large ones."
+    )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Host names to answer to, comma-separated. Empty: loopback and the public URL."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+
+    @field_validator("database_url", "secret_key", "model_dir", "public_url", mode="before")
+    @classmethod
+    def empty_is_unset(cls, value: object) -> object:
+        """`OUVIDOR_X=` in a file means: not set."""
+        return None if value == "" else value
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def split_on_commas(cls, value: object) -> object:
+        """`a.example, b.example` as two names."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def speaks_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        """Normalise to SQLAlchemy's psycopg driver; refuse other databases."""
+        if value is None:
+            return None
+        scheme, separator, rest = value.get_secret_value().partition("://")
+        if not separator or scheme.partition("+")[0] not in {"postgres", "postgresql"}:
+            raise ValueError("must start with postgresql:// (PostgreSQL is the only database supported)")
+        return SecretStr(f"postgresql+psycopg://{rest}")
+
+    @field_validator("secret_key")
+    @classmethod
+    def strong_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        """32 characters of at least 10 kinds."""
+        if value is None:
+            return None
+        secret = value.get_secret_value()
+        if len(secret) < 32 or len(set(secret)) < 10:
+            raise ValueError("is too weak: use at least 32 random characters, e.g. from `openssl rand -hex 32`")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def is_web_address(cls, value: str | None) -> str | None:
+        """Scheme and host, no trailing slash."""
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @property
+    def listens_on_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.host in LOOPBACK
+
+
+def read_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        Misconfigured: a value is missing, unreadable or weak; the sentence names each variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [Fault(_variable(part["loc"]), _reason(part["msg"])) for part in error.errors(include_input=False)]
+        sentence = "; ".join(f"{fault.where} {fault.message}" for fault in faults)
+        raise Misconfigured(f"Bad setting: {sentence}. See docs/settings.md.", faults=faults) from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return name if name.isupper() else f"OUVIDOR_{name.upper()}"
+
+
+def _reason(message: str) -> str:
+    reason = message.removeprefix("Value error, ")
+    return reason[0].lower() + reason[1:]

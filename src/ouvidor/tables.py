@@ -1,0 +1,10 @@
+"""Imports every table, so that migrations and tests see the whole."""
+
+from ouvidor.accounts import models as accounts
+from ouvidor.conversations import models as conversations
+from ouvidor.db import Base
+from ouvidor.knowledge import models as knowledge
+
+METADATA = Base.metadata
+
+__all__ = ["METADATA", "accounts", "conversations", "knowledge"]

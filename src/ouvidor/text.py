@@ -1,0 +1,255 @@
+"""Pure text functions of the whole product: folding, language, terms for lexical search, sentences."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+import Stemmer
+
+Language: TypeAlias = Literal["pt", "en"]
+
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'"})
+
+_EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_NUMBER = r"\d+(?:[.,]\d+)+"
+_WORD = r"\w+(?:'\w+)*"
+_TOKEN = re.compile(rf"{_EMAIL}|{_NUMBER}(?!\w)|{_WORD}(?:-{_WORD})*")
+_THOUSANDS = re.compile(r"[.,](?=\d{3}(?:\D|$))")
+_CODE_PARTS = re.compile(r"[^\W\d_]+|\d+")
+_ORDINAL = re.compile(r"(\d+)(?:o|a|st|nd|rd|th)")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_STOP_WORDS: dict[Language, frozenset[str]] = {
+    "en": _words(
+        """
+        a am an and are as at be been being but by did do does doing for from had has have having he her
+        hers him his i if in into is it its me my of on or our ours she so than that the their theirs them
+        then there these they this those to too was we were with you your yours
+        """
+    ),
+    "pt": _words(
+        """
+        a ao aos aquela aquelas aquele aqueles aquilo as ate com como da das de dela delas dele deles depois
+        do dos e ela elas ele eles em entre era eram essa essas esse esses esta estao estas estava este
+        estes eu foi foram ha isso isto ja la lhe lhes mas me mesmo meu meus minha minhas na nas no nos
+        nossa nossas nosso nossos num numa o os ou para pela pelas pelo pelos por pra pro que se seja sem
+        ser seu seus sua suas tambem te tem tenho ter teu teus tua tuas um uma umas uns voce voces
+        """
+    ),
+}
+
+_FUNCTION_WORDS: dict[Language, frozenset[str]] = {
+    "en": _words(
+        """
+        a about after all am an and any are at be because been before but by can cannot could did does
+        doesn't don't each else for from get give good had has have he hello help her hey hi him his how i
+        if i'd i'll i'm in into is isn't it it's its i've just know let like long make many may more most
+        much must my need never not of off on one or our out over please set she should show so some tell
+        than thank thanks that the their them then there these they thing this those to today up us want was
+        way we were what what's when where which while who whom whose why will with without would yes you
+        your you're
+        """
+    ),
+    "pt": _words(
+        """
+        a agora ai ainda algum alguma alguns ao aos aqui as assim ate bom boa cade com como contra da das de
+        dela dele depois desde deve dia do dos e ela ele eles em entao entre era essa esse esta estao estar
+        este estou eu faz fazer fica foi foram ha isso isto ja la mais mas meu meus minha minhas muito muita
+        na nao nas nem nenhum nos nossa nosso num numa o obrigada obrigado oi ola onde os ou para pela pelas
+        pelo pelos pode podem posso por porque pq pra preciso qual quais qualquer quando quanto quanta
+        quantos quantas que quem quero saber se seja sem ser seu seus sim so sobre sou sua suas tambem tem
+        tenho ter teve tinha todas todo todos tudo um uma umas uns vai vc vcs voce voces
+        """
+    ),
+}
+
+_PT_LETTERS = re.compile(r"[ãõçáéíóúâêôà]")
+_PT_SHAPES = re.compile(r"(?:lh|nh|ca[os]|coes|cao|mente|dade|eiro|eira|[aei]r|inho|inha|ei|ou)$|lh|nh|qu[ei]")
+_EN_SHAPES = re.compile(r"(?:ing|ed|ly|tion|ness|ment|ight|ough|ck|[^aeiouslmrzn])$|th|sh|w|k|ee|oo|y")
+
+
+def fold(text: str) -> str:
+    """Lower-case without accents: "Ação" becomes "acao"; typographic apostrophes become plain ones."""
+    decomposed = unicodedata.normalize("NFKD", text.lower().translate(_APOSTROPHES))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def detect_language(text: str, default: Language) -> Language:
+    """The language of `text` by function words, letters and word shapes; `default` where they are silent."""
+    lowered = text.lower().translate(_APOSTROPHES)
+    portuguese = 1.5 * len(_PT_LETTERS.findall(lowered))
+    english = 0.0
+    for word in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", fold(lowered)):
+        portuguese += _evidence(word, "pt", _PT_SHAPES)
+        english += _evidence(word, "en", _EN_SHAPES)
+    if portuguese == english:
+        return default
+    return "pt" if portuguese > english else "en"
+
+
+def _evidence(word: str, language: Language, shapes: re.Pattern[str]) -> float:
+    """Function words weigh four times as much as a typical letter group."""
+    return 2.0 * (word in _FUNCTION_WORDS[language]) + 0.5 * bool(shapes.search(word))
+
+
+def terms(text: str, language: Language) -> list[str]:
+    """The search terms of `text` in order, repeats kept: folded stems, without stop words.
+
+    Codes give themselves without punctuation and their parts ("AB-123": ab123, ab, 123), numbers lose the
+    separators of thousands ("1.000": 1000) and keep a decimal point ("3,5": 3.5), e-mail addresses give
+    themselves and their parts, compounds ("guarda-chuva") their parts.
+    """
+    found: list[str] = []
+    for token in _TOKEN.findall(fold(text).replace("_", " ")):
+        found += _terms_of_token(token, language)
+    return found
+
+
+def _terms_of_token(token: str, language: Language) -> list[str]:
+    if "@" in token:
+        return [token, *_CODE_PARTS.findall(token)]
+    if token[0].isdigit() and any(mark in token for mark in ".,"):
+        return [_THOUSANDS.sub("", token).replace(",", ".")]
+    ordinal = _ORDINAL.fullmatch(token)
+    if ordinal:
+        return [ordinal[1]]
+    if any(letter.isdigit() for letter in token):
+        return _terms_of_code(token.removesuffix("'s"))
+    words = [part for word in token.split("-") for part in _expand(word, language)]
+    return [stem(word, language) for word in words if word not in _STOP_WORDS[language]]
+
+
+def _terms_of_code(token: str) -> list[str]:
+    parts = _CODE_PARTS.findall(token)
+    return parts if len(parts) == 1 else ["".join(parts), *parts]
+
+
+def _expand(word: str, language: Language) -> list[str]:
+    """A word without its apostrophe: "don't" gives "do", "not"; "what's" "what"; "d'agua" "d", "agua"."""
+    if "'" not in word:
+        return [word]
+    if language == "pt":
+        return word.split("'")
+    if word in {"can't", "won't"}:
+        return [{"can't": "can", "won't": "will"}[word], "not"]
+    head, _, tail = word.partition("'")
+    return [head.removesuffix("n"), "not"] if tail == "t" else [head]
+
+
+_PT_PLURALS = (("oes", "ao"), ("aes", "ao"), ("ais", "al"), ("eis", "el"), ("ois", "ol"), ("ns", "m"))
+_PT_ACCENTS = (
+    ("cao", "ção"),
+    ("avel", "ável"),
+    ("ivel", "ível"),
+    ("ancia", "ância"),
+    ("ancias", "ância"),
+    ("encia", "ência"),
+    ("encias", "ência"),
+)
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str, language: Language) -> str:
+    """Snowball stem of a folded word, folded.
+
+    Portuguese plurals and suffixes are first brought into the form that the algorithm looks for, so that
+    "informacao", "informação" and "informações" meet.
+    """
+    if language == "en":
+        return _stemmer("english")(word)
+    if len(word) > 4:
+        word = _replace_suffix(word, _PT_PLURALS)
+    return fold(_stemmer("portuguese")(_replace_suffix(word, _PT_ACCENTS)))
+
+
+def _replace_suffix(word: str, suffixes: tuple[tuple[str, str], ...]) -> str:
+    for suffix, replacement in suffixes:
+        if word.endswith(suffix):
+            return word.removesuffix(suffix) + replacement
+    return word
+
+
+@lru_cache(maxsize=2)
+def _stemmer(algorithm: str) -> Callable[[str], str]:
+    return Stemmer.Stemmer(algorithm, 0).stemWord  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # no types shipped
+
+
+_ABBREVIATIONS = _words(
+    """
+    dr dra sr sra srs prof profa mr mrs ms st jr inc ltd ltda cia no nr av tel fig pag pags vol ed cap art
+    op ex etc vs e.g i.e p.ex aprox approx dept depto al cf
+    """
+)
+_BULLET = re.compile(r"^\s*(?:[-–—•*·▪]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+)")
+_BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡]*[^\W_])")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text` in order, trimmed, none empty.
+
+    A blank line, a list item and a line that neither ends nor goes on in mid-sentence end a sentence; a full
+    stop after an abbreviation, an initial or inside a number does not.
+    """
+    return [sentence for line in _logical_lines(text) for sentence in _split_line(line)]
+
+
+def _logical_lines(text: str) -> list[str]:
+    """Lines with hard wraps undone: a line that starts in lower case goes on the one before."""
+    lines: list[str] = []
+    open_line = False
+    for raw in text.splitlines():
+        line = raw.strip()
+        continues = open_line and line[:1].islower() and not _BULLET.match(line)
+        if continues:
+            lines[-1] += " " + line
+        elif line:
+            lines.append(_BULLET.sub("", line, count=1))
+        open_line = bool(line) and line[-1] not in ".!?:;"
+    return [line for line in lines if line]
+
+
+def _split_line(line: str) -> list[str]:
+    found: list[str] = []
+    start = 0
+    for boundary in _BOUNDARY.finditer(line):
+        if _ends_sentence(line[start : boundary.start()], line[boundary.end() :]):
+            found.append(line[start : boundary.end()].strip())
+            start = boundary.end()
+    found.append(line[start:].strip())
+    return [sentence for sentence in found if sentence]
+
+
+def _ends_sentence(before: str, after: str) -> bool:
+    if not before.endswith("."):
+        return not after[:1].islower()
+    last = fold(before.rsplit(maxsplit=1)[-1]).strip("(\"'“‘«[").rstrip(".")
+    initial = len(last) == 1 and last.isalpha()
+    return last not in _ABBREVIATIONS and not initial and not after.lstrip("\"'“‘«([")[:1].islower()
+
+
+WINDOW_WORDS = 30
+
+
+def windows(text: str) -> list[str]:
+    """Runs of whole sentences of `text`, each of at most WINDOW_WORDS words or of one sentence.
+
+    Neighbours share a sentence where there is room for one. Each gets a vector: a passage is as near to a query
+    as its nearest window.
+    """
+    units = sentences(text)
+    sizes = [len(unit.split()) for unit in units]
+    found: list[str] = []
+    start = end = 0
+    while end < len(units):
+        end = start + 1
+        while end < len(units) and sum(sizes[start : end + 1]) <= WINDOW_WORDS:
+            end += 1
+        found.append(" ".join(units[start:end]))
+        start = max(end - 1, start + 1)
+    return found

@@ -1,0 +1,166 @@
+"""The chat page: a person of the project plays the customer and sees why each turn came out as it did."""
+
+import logging
+import secrets
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ouvidor.accounts.models import Project
+from ouvidor.conversations.complete import Ask, complete
+from ouvidor.conversations.history import Line
+from ouvidor.conversations.wire import Completion
+from ouvidor.errors import Forbidden, OuvidorError, Unprocessable
+from ouvidor.knowledge.read import count_sections
+from ouvidor.problems import as_ouvidor_error
+from ouvidor.runtime import Runtime, RuntimeDep
+from ouvidor.web.answers import go_to, show, wants_page
+from ouvidor.web.contexts import ChatPage, Trouble, TurnFragment
+from ouvidor.web.frames import frame_of
+from ouvidor.web.sections import suggested_questions
+from ouvidor.web.turns import Talk, read_talk
+from ouvidor.web.visits import Member, MemberDep
+
+PLAYED = "chat-"
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+logger = logging.getLogger(__name__)
+router = APIRouter(include_in_schema=False)
+
+
+class CustomersConversation(Forbidden):
+    """This is a customer's conversation: it can be read here, not written to. Start a new one to try something out."""
+
+
+class MessageForm(BaseModel):
+    """What the composer sends: a message of one's own, or one of the suggested questions."""
+
+    helpdesk: str = Field(min_length=1, max_length=200)
+    key: str = Field(min_length=1, max_length=255)
+    text: str = Field(default="", max_length=4000)
+    suggestion: str = Field(default="", max_length=4000)
+
+    def words(self) -> str:
+        """What the customer says.
+
+        Raises:
+            Unprocessable: nothing.
+        """
+        said = (self.suggestion or self.text).replace("\r\n", "\n").strip()
+        if not said:
+            raise Unprocessable("The message is empty: write something first.")
+        return said
+
+
+@router.get("/projects/{project}/chat")
+async def get_chat(
+    request: Request,
+    rt: RuntimeDep,
+    member: MemberDep,
+    helpdesk: Annotated[str, Query(max_length=200)] = "",
+    turn: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    source: Annotated[int, Query(ge=0, le=50)] = 0,
+) -> Response:
+    """A new conversation, or that of a helpdesk id with one of its turns laid open."""
+    return show(request, await _page(request, rt, member, helpdesk or new_helpdesk_id(), turn=turn, source=source))
+
+
+@router.post("/projects/{project}/chat/messages")
+async def post_message(
+    request: Request, rt: RuntimeDep, member: MemberDep, form: Annotated[MessageForm, Form()]
+) -> Response:
+    """Say something as the customer; a script gets the new turn as a fragment, a plain form goes back to the page."""
+    try:
+        said = await _say(rt, member.project, form)
+    except Exception as error:
+        if not wants_page(request):
+            raise
+        logger.info("A chat message got no reply; it goes back to its writer.", exc_info=error)
+        return await _troubled(request, rt, member, form, as_ouvidor_error(error))
+    if wants_page(request):
+        return go_to(f"/projects/{member.project.name}/chat?{urlencode({'helpdesk': form.helpdesk})}")
+    return show(request, await _fragment(request, rt, member, form.helpdesk, said))
+
+
+def new_helpdesk_id() -> str:
+    """The id of a played conversation: easy to read out, 39 random bits."""
+    return PLAYED + "".join(secrets.choice(ALPHABET) for _ in range(8))
+
+
+async def _say(rt: Runtime, project: Project, form: MessageForm) -> Completion:
+    if not form.helpdesk.startswith(PLAYED):
+        raise CustomersConversation
+    words = form.words()
+    ask = Ask(
+        helpdesk_id=form.helpdesk,
+        messages=(Line("USER", words),),
+        idempotency_key=form.key,
+        body=f"{form.helpdesk}\n{words}".encode(),
+    )
+    return await complete(rt, project, ask)
+
+
+async def _fragment(request: Request, rt: Runtime, member: Member, helpdesk: str, said: Completion) -> TurnFragment:
+    async with rt.db.read() as session:
+        talk = await read_talk(session, member.project, helpdesk, message_id=said.messageId)
+    if talk.selected is None:
+        raise OuvidorError
+    return TurnFragment(
+        frame=frame_of(request, rt, member, "chat"),
+        helpdesk=helpdesk,
+        key=secrets.token_urlsafe(16),
+        status=talk.status,
+        selected=talk.selected,
+        last=talk.last,
+    )
+
+
+async def _troubled(request: Request, rt: Runtime, member: Member, form: MessageForm, told: OuvidorError) -> Response:
+    trouble = Trouble(
+        status=told.status,
+        detail=told.detail,
+        request_id=getattr(request.state, "request_id", ""),
+        text=form.suggestion or form.text,
+        key=form.key,
+    )
+    return show(request, await _page(request, rt, member, form.helpdesk, trouble=trouble), told.status)
+
+
+async def _page(
+    request: Request,
+    rt: Runtime,
+    member: Member,
+    helpdesk: str,
+    *,
+    turn: int = 0,
+    source: int = 0,
+    trouble: Trouble | None = None,
+) -> ChatPage:
+    async with rt.db.read() as session:
+        talk = await read_talk(session, member.project, helpdesk, wanted=turn)
+        sections = await count_sections(session, member.project.id)
+        suggestions = await _suggestions(session, member.project, talk, helpdesk)
+    return ChatPage(
+        frame=frame_of(request, rt, member, "chat"),
+        helpdesk=helpdesk,
+        key=secrets.token_urlsafe(16),
+        status=talk.status,
+        turns=talk.turns,
+        selected=talk.selected,
+        last=talk.last,
+        earlier=talk.earlier,
+        later=talk.later,
+        opened=turn > 0,
+        source=source,
+        sections=sections,
+        suggestions=suggestions,
+        trouble=trouble,
+        playable=helpdesk.startswith(PLAYED),
+    )
+
+
+async def _suggestions(session: AsyncSession, project: Project, talk: Talk, helpdesk: str) -> tuple[str, ...]:
+    return () if talk.turns else await suggested_questions(session, project, helpdesk)

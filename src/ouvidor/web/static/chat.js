@@ -1,0 +1,181 @@
+// The chat without reloads: the server sends the same HTML for one turn that it puts on the whole page.
+
+const composer = document.querySelector("#composer");
+const message = document.querySelector("#message");
+const turns = document.querySelector("#turns");
+const draft = `draft:${composer.action}`;
+const unsent = `unsent:${composer.action}`;
+const base = composer.action.replace(/\/messages$/, "");
+
+let sending = false;
+
+const field = (name) => composer.elements.namedItem(name);
+const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+const address = (turn) => `${base}?helpdesk=${encodeURIComponent(field("helpdesk").value)}&turn=${turn}`;
+const clone = (id) => document.querySelector(id).content.firstElementChild.cloneNode(true);
+
+function setBusy(busy) {
+  sending = busy;
+  composer.setAttribute("aria-busy", String(busy));
+  composer.querySelector("button").setAttribute("aria-disabled", String(busy));
+}
+
+function swap(id, page) {
+  const fresh = page.querySelector(id);
+  if (fresh) document.querySelector(id).replaceWith(fresh);
+}
+
+function markCurrent(number) {
+  for (const element of turns.querySelectorAll("[aria-current]")) element.removeAttribute("aria-current");
+  const turn = document.querySelector(`#turn-${number}`);
+  for (const element of turn ? [turn, turn.querySelector(".turn-meta")] : []) element.setAttribute("aria-current", "true");
+}
+
+/** Sends one message; a failure keeps it on the page with its resend mark, so that sending again acts once. */
+async function send(text, key, pending) {
+  setBusy(true);
+  sessionStorage.setItem(unsent, JSON.stringify({ helpdesk: field("helpdesk").value, text, key }));
+  const body = new URLSearchParams({ helpdesk: field("helpdesk").value, key, text });
+  const headers = { "Accept": "text/html", "X-Form-Token": field("form_token").value, "X-Fragment": "turn" };
+  try {
+    const response = await fetch(composer.action, { method: "POST", body, headers, redirect: "error" });
+    const page = response.ok ? parse(await response.text()) : null;
+    if (page) arrive(page, pending);
+    else fail(pending, response.status, await problem(response), text, key);
+  } catch {
+    fail(pending, 0, "", text, key);
+  } finally {
+    setBusy(false);
+  }
+}
+
+async function problem(response) {
+  const told = await response.json().catch(() => ({}));
+  return [told.detail, told.request_id].filter(Boolean).join(" · ");
+}
+
+function arrive(page, pending) {
+  const turn = page.querySelector(".turn");
+  for (const element of turns.querySelectorAll("[aria-current]")) element.removeAttribute("aria-current");
+  pending.replaceWith(turn);
+  swap("#panel", page);
+  swap("#state", page);
+  field("key").value = page.querySelector("[name=key]").value;
+  sessionStorage.removeItem(unsent);
+  history.replaceState(null, "", address(turn.id.replace("turn-", "")));
+  turn.scrollIntoView({ block: "nearest" });
+}
+
+function fail(pending, status, detail, text, key) {
+  const note = clone("#failed-turn");
+  const kinds = [...note.querySelectorAll("strong")].map((element) => element.dataset.for);
+  const kind = kinds.includes(String(status)) ? String(status) : "500";
+  for (const element of note.querySelectorAll("[data-for]")) if (element.dataset.for !== kind) element.remove();
+  note.querySelector("[data-detail]").textContent = detail;
+  note.querySelector("[data-retry]").addEventListener("click", () => { if (!sending) again(pending, text, key); });
+  note.querySelector("[data-edit]").addEventListener("click", () => {
+    message.value = text;
+    message.focus();
+    pending.remove();
+    field("key").value = crypto.randomUUID();
+  });
+  pending.querySelector(".said.agent").replaceWith(note);
+  note.scrollIntoView({ block: "nearest" });
+}
+
+function again(failed, text, key) {
+  const pending = show(text);
+  failed.replaceWith(pending);
+  send(text, key, pending);
+}
+
+function show(text) {
+  const pending = clone("#pending-turn");
+  pending.querySelector("[data-text]").textContent = text;
+  document.querySelector("#start")?.remove();
+  turns.append(pending);
+  pending.scrollIntoView({ block: "nearest" });
+  return pending;
+}
+
+composer.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = (event.submitter?.value || message.value).trim();
+  if (sending || !text) return;
+  document.querySelector("#trouble")?.remove();
+  message.value = "";
+  sessionStorage.removeItem(draft);
+  const key = field("key").value;
+  field("key").value = crypto.randomUUID();
+  send(text, key, show(text));
+  message.focus();
+});
+
+message.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  composer.requestSubmit();
+});
+
+message.addEventListener("input", () => {
+  sessionStorage.setItem(draft, JSON.stringify({ helpdesk: field("helpdesk").value, text: message.value }));
+});
+
+/** What was typed or failed before a reload comes back into the field. */
+function recall() {
+  for (const name of [unsent, draft]) {
+    const kept = JSON.parse(sessionStorage.getItem(name) ?? "null");
+    const here = kept && (kept.helpdesk === field("helpdesk").value || !turns.children.length);
+    if (!here || message.value) continue;
+    message.value = kept.text;
+    if (kept.key) field("key").value = kept.key;
+  }
+  sessionStorage.removeItem(unsent);
+}
+
+async function select(number, source, remember) {
+  const where = source ? `${address(number)}&source=${source}` : address(number);
+  const response = await fetch(where, { headers: { Accept: "text/html" } });
+  if (!response.ok) return location.assign(where);
+  swap("#panel", parse(await response.text()));
+  markCurrent(number);
+  if (remember) history.pushState(null, "", where);
+  const target = source ? document.querySelector(`#source-${source} summary`) : document.querySelector("#panel");
+  target?.focus({ preventScroll: !source });
+  document.querySelector(`#turn-${number}`)?.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-turn]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  select(link.dataset.turn, link.dataset.source, true);
+});
+
+/** On a phone the panel is a sheet over the conversation. */
+function closeSheet() {
+  document.querySelector("#panel").removeAttribute("data-open");
+  history.replaceState(null, "", document.querySelector("#panel-close")?.href ?? location.href);
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#panel-close")) return;
+  event.preventDefault();
+  closeSheet();
+});
+
+addEventListener("popstate", () => location.reload());
+
+document.addEventListener("keydown", (event) => {
+  const inField = event.target.matches("input, textarea, select");
+  if (inField || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  const current = Number(turns.querySelector(".turn[aria-current]")?.id.replace("turn-", "") ?? 0);
+  const next = { j: current + 1, k: current - 1 }[event.key];
+  if (next && document.querySelector(`#turn-${next}`)) {
+    event.preventDefault();
+    select(next, "", true);
+  }
+  if (event.key === "Escape") closeSheet();
+});
+
+recall();
