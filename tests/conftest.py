@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -93,7 +93,7 @@ def engine() -> Engine:
 @pytest.fixture
 def embedder() -> Embedder:
     """Words alone; tests that need vectors override this."""
-    return NoEmbedder()
+    return NoEmbedder("left out by this test")
 
 
 OpenRuntime = Callable[[], AbstractAsyncContextManager[Runtime]]
@@ -107,8 +107,8 @@ def opened(
 
     @asynccontextmanager
     async def open_one() -> AsyncGenerator[Runtime]:
-        async with open_runtime(settings, database) as rt:
-            yield replace(rt, clock=clock, engine=engine, embedder=embedder)
+        async with open_runtime(settings, database, engine=engine, embedder=embedder, clock=clock) as rt:
+            yield rt
 
     return open_one
 

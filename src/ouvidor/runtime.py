@@ -62,8 +62,18 @@ def database_address(settings: Settings) -> Generator[DatabaseAddress]:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, address: DatabaseAddress) -> AsyncGenerator[Runtime]:
-    """A runtime on a database that stands and is migrated; closed at the end of the block."""
+async def open_runtime(
+    settings: Settings,
+    address: DatabaseAddress,
+    *,
+    engine: Engine | None = None,
+    embedder: Embedder | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> AsyncGenerator[Runtime]:
+    """A runtime on a database that stands and is migrated; closed at the end of the block.
+
+    Without an engine it is the local one, without an embedder that of the installed model.
+    """
     db = Database(address.url, pool_size=settings.database_pool)
     jobs = job_app(address.conninfo)
     try:
@@ -72,9 +82,10 @@ async def open_runtime(settings: Settings, address: DatabaseAddress) -> AsyncGen
                 settings=settings,
                 db=db,
                 jobs=jobs,
-                engine=LocalEngine(),
-                embedder=load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads),
+                engine=engine or LocalEngine(),
+                embedder=embedder or load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads),
                 secret=installation_secret(settings),
+                clock=clock,
             )
     finally:
         await db.close()

@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def add_jobs(app: App) -> None:
-    """Make the product's jobs known to this queue."""
+    """Make the product's jobs known to this queue; nothing happens where they are."""
+    if INDEX_JOB in app.tasks:
+        return
     retry = RetryStrategy(max_attempts=MOST_ATTEMPTS, exponential_wait=2)
     app.task(name=INDEX_JOB, pass_context=True, retry=retry)(index)
     for name, deed, cron in (
@@ -37,7 +39,12 @@ async def index(context: JobContext, project: str) -> None:
 
 async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
     """Take up the jobs of workers that died."""
-    manager = context.app.job_manager
+    await rescue_stalled(context.app)
+
+
+async def rescue_stalled(app: App) -> None:
+    """Put the jobs of workers without a heartbeat for 20 seconds back; those tried five times have failed."""
+    manager = app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         if job.attempts < MOST_ATTEMPTS:
             await manager.retry_job(job)
@@ -54,6 +61,7 @@ async def sweep(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - 
 
 async def work(rt: Runtime, *, once: bool = False) -> None:
     """Run jobs until cancelled; with `once` until none is left. A lost database is waited for."""
+    add_jobs(rt.jobs)
     while True:
         try:
             await rt.jobs.run_worker_async(

@@ -3,13 +3,14 @@
 import re
 from itertools import product
 
-from ouvidor.agent.lexicon import FINITE
+from ouvidor.agent.lexicon import FINITE, PREPOSITIONS
 from ouvidor.agent.reading import Reading, Token
 from ouvidor.agent.spans import Span
 from ouvidor.text import fold
 
 _BREAKS = frozenset({"comma", "semicolon", "colon", "dash"})
 _OPENERS = frozenset({"article", "capital", "acronym", "pronoun", "quantity"})
+_ADJUNCTS = frozenset({"gerund", "relative", "because"})
 # What limits or reverses the rest of a sentence; without it the remainder would promise more than the section does.
 _RESTRICTIVE = frozenset(
     fold(
@@ -29,7 +30,7 @@ _CONNECTIVE = re.compile(
 
 
 def readable_clause(sentence: str, reading: Reading, span: Span) -> str:
-    """The shortest stretch of the span's sentence with the span, a finite verb and what the sentence has of the question.
+    """The shortest stretch of the span's sentence with the span, a verb and all that the sentence has of the question.
 
     It begins and ends at a clause's edge; a part that restricts the rest ("except …", "desde que …") is never cut off.
     """
@@ -60,12 +61,12 @@ def _starts(tokens: list[Token], at_most: int) -> list[int]:
 
 
 def _ends(tokens: list[Token], at_least: int) -> list[int]:
-    """Places where a clause may end: before a break, before "and" with a verb soon after, or the sentence's own end."""
+    """Places where a clause may end: before a coordinate clause, before an adjunct, or at the sentence's own end."""
     final = len(tokens) - 1
     return [
         index
         for index in range(at_least, final + 1)
-        if index == final or tokens[index + 1].kind in _BREAKS or _opens_coordinate(tokens, index + 1)
+        if index == final or _opens_coordinate(tokens, index + 1) or _opens_adjunct(tokens, index + 1)
     ]
 
 
@@ -73,6 +74,20 @@ def _opens_coordinate(tokens: list[Token], index: int) -> bool:
     """Whether a clause of its own is coordinated here: "… and the garden opens at six"."""
     following = [token.kind for token in tokens[index + 1 : index + 9]]
     return tokens[index].kind == "and" and following[:1] not in ([], ["and"]) and bool(FINITE & set(following[1:]))
+
+
+def _opens_adjunct(tokens: list[Token], index: int) -> bool:
+    """Whether a break here opens something that can go: never the rest of an enumeration.
+
+    After a comma or dash a gerund, a relative clause, a reason, or a phrase with a preposition and no "and";
+    after a semicolon a clause with a verb.
+    """
+    following = [token.kind for token in tokens[index + 1 :]]
+    if tokens[index].kind == "semicolon":
+        return bool(FINITE & set(following[:8]))
+    if tokens[index].kind not in {"comma", "dash"} or not following:
+        return False
+    return following[0] in _ADJUNCTS or (following[0] in PREPOSITIONS and "and" not in following)
 
 
 def _stands_alone(tokens: list[Token], first: int, last: int) -> bool:

@@ -11,11 +11,12 @@ from ouvidor.agent.reading import Reading, read
 from ouvidor.agent.spans import Span, best_span, candidates, probabilities, trained_weights
 from ouvidor.text import Language, sentences
 
-WHOLE_ANSWER = 420
+WHOLE_ANSWER = 600
 """Characters up to which the answer of a question-and-answer section is shown whole."""
 WHOLE_PASSAGE = 160
 """Characters up to which any other section is shown whole."""
-_WHOLE_LIST = 600
+_WHOLE_LIST = 900
+_OPENING = 0.8
 _LONGEST_READ = 12_000
 _ITEM = re.compile(r"^\s*(?:[-–—•*·▪]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+)")
 
@@ -66,7 +67,7 @@ def extract(
     if len(text.strip()) <= (WHOLE_ANSWER if answers_a_question else WHOLE_PASSAGE):
         shown = text.strip()
     elif answers_a_question:
-        shown = _render(units, _chosen_blocks(units, reading, mass.tolist()))
+        shown = _render(units, _window(units, reading, mass.tolist()))
     else:
         shown = _shown_in_passage(units, reading, span)
     return Extract(shown, _span_text(units, reading, span), span.expected_f1)
@@ -85,20 +86,26 @@ def _units(text: str) -> list[_Unit]:
 
 
 def _paragraphs(text: str) -> list[tuple[str, bool]]:
-    """Paragraphs and list items in order, with whether each is an item."""
+    """Paragraphs and list items in order, with whether each is an item.
+
+    Items have a bullet or a number, or are the lines from one that ends in a colon to the next blank line.
+    """
     found: list[tuple[list[str], bool]] = []
-    closed = True
-    for line in text.splitlines():
+    closed, listing = True, False
+    for raw in text.splitlines():
+        line = raw.strip()
+        if not line:
+            closed = True
+            listing = listing and not found[-1][1]
+            continue
         if _ITEM.match(line):
             found.append(([line], True))
-            closed = False
-        elif not line.strip():
-            closed = True
-        elif closed or (found[-1][1] and not line[:1].isspace()):
-            found.append(([line], False))
-            closed = False
-        else:
+        elif not closed and (line[0].islower() or line[0] == "(" or not (listing or found[-1][1])):
             found[-1][0].append(line)
+        else:
+            found.append(([line], listing))
+        closed = False
+        listing = line.endswith(":") or (listing and found[-1][1])
     return [("\n".join(lines), is_item) for lines, is_item in found]
 
 
@@ -118,19 +125,26 @@ def _shown_in_passage(units: Sequence[_Unit], reading: Reading, span: Span) -> s
     return "\n".join([*lead, readable_clause(units[sentence].text, reading, span)])
 
 
-def _chosen_blocks(units: Sequence[_Unit], reading: Reading, mass: Sequence[float]) -> set[int]:
-    """The blocks to show: the likeliest first, then the opening, then others by worth, while they fit."""
-    worth: dict[int, float] = {}
-    size: dict[int, int] = {}
+def _window(units: Sequence[_Unit], reading: Reading, mass: Sequence[float]) -> set[int]:
+    """The run of blocks to show: the worthiest that fits, or a single block that is too long for that.
+
+    An answer opens with what matters most, so its first block counts extra; a run keeps its sentences in context;
+    list items, quick to read, count half their length.
+    """
+    count = units[-1].block + 1
+    worth, size = [0.0] * count, [0] * count
     for index, unit in enumerate(units):
-        worth[unit.block] = worth.get(unit.block, 0.0) + mass[index] + reading.coverage[index] / 4
-        size[unit.block] = size.get(unit.block, 0) + len(unit.text)
-    ranked = sorted(worth, key=lambda block: -worth[block])
-    chosen: set[int] = {ranked[0]}
-    for block in [units[0].block, *ranked[1:]]:
-        if sum(size[one] for one in chosen | {block}) <= WHOLE_ANSWER:
-            chosen.add(block)
-    return chosen
+        worth[unit.block] += mass[index] + reading.coverage[index] / 4
+        size[unit.block] += len(unit.text) // (2 if unit.is_item else 1)
+    worth[0] += _OPENING
+    runs = [
+        (sum(worth[first : last + 1]), -first, first, last)
+        for first in range(count)
+        for last in range(first, count)
+        if first == last or sum(size[first : last + 1]) <= WHOLE_ANSWER
+    ]
+    _, _, first, last = max(runs)
+    return set(range(first, last + 1))
 
 
 def _render(units: Sequence[_Unit], blocks: set[int]) -> str:

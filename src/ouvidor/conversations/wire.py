@@ -10,6 +10,7 @@ from ouvidor.agent.answer import Reply
 from ouvidor.agent.policy import Move, Reason
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.turns import ClosedTurn
+from ouvidor.inputs import StorableText
 from ouvidor.knowledge.search import FoundSection
 
 
@@ -21,7 +22,7 @@ class WireMessage(BaseModel):
     """One message of the conversation."""
 
     role: Literal["USER", "AGENT"]
-    content: str = Field(min_length=1, max_length=20_000)
+    content: StorableText = Field(min_length=1, max_length=20_000)
 
 
 class CompletionRequest(BaseModel):
@@ -38,10 +39,10 @@ class CompletionRequest(BaseModel):
         },
     )
 
-    helpdeskId: Annotated[str, BeforeValidator(_id_as_text), Field(min_length=1, max_length=200)] = Field(  # noqa: N815 - the contract's name
+    helpdeskId: Annotated[StorableText, BeforeValidator(_id_as_text), Field(min_length=1, max_length=200)] = Field(  # noqa: N815 - the contract's name
         description="The conversation's id in your helpdesk; a number or a text."
     )
-    projectName: str = Field(min_length=1, max_length=63)  # noqa: N815 - the contract's name
+    projectName: StorableText = Field(min_length=1, max_length=63)  # noqa: N815 - the contract's name
     messages: list[WireMessage] = Field(min_length=1, max_length=1000)
 
 

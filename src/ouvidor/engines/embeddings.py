@@ -16,6 +16,7 @@ from ouvidor.engines.encoder import Encoder
 from ouvidor.engines.models import BuiltModel, build, find_model
 
 INLINE_CHARS = 200  # about 50 tokens, 2 ms: a thread's hand-over and its tail latency cost more than waiting
+NOT_INSTALLED = "No embedding model is installed: run `ouvidor model install`."
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class NoEmbedder:
         reason: one sentence for people: why, and what to do.
     """
 
-    reason: str
+    reason: str = NOT_INSTALLED
 
     @property
     def name(self) -> str:
@@ -139,7 +140,7 @@ def load_embedder(data_dir: Path, model_dir: Path | None, threads: int) -> Local
         files = find_model(model_dir, data_dir)
         if files is not None:
             return LocalEmbedder(build(files, data_dir), threads)
-        reason = "No embedding model is installed: run `ouvidor model install`."
+        reason = NOT_INSTALLED
     except ModelUnusable as error:
         reason = error.detail
     logger.warning("%s Search goes by words (BM25) alone.", reason)

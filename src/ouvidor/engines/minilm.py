@@ -4,7 +4,7 @@
 
 A program of its own, so that neither the float weights nor `import onnx` burden the server. It writes `int8.onnx` and
 `facts.json` to OUT_FOLDER and tells its progress on standard output, one JSON object a line. Exit code 3: the model
-cannot be used, and standard error holds the sentence that says why.
+cannot be used, and standard error holds the sentence that says why. `models.build` is its caller.
 
 How it is quantised. Each row of activations (one token) has its own scale, its greatest magnitude; each column of
 weights has its own. So a text's vector does not depend on the texts that share its batch, as it does where a tensor has
@@ -14,7 +14,6 @@ VNNI add two products of 8 bits in 16, with saturation, and 2 × 255 × 63 still
 row.
 """
 
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ from onnx import helper, numpy_helper
 
 from ouvidor.engines.checkpoint import Architecture, ModelUnusable, read_architecture, read_weights, tensor_of
 from ouvidor.engines.encoder import INPUTS, OUTPUT, Encoder
+from ouvidor.engines.models import FACTS, GRAPH, UNUSABLE_EXIT, Facts, Step
 
 MICROSOFT = "com.microsoft"  # onnxruntime's own operators
 OPSETS = {"": 20, MICROSOFT: 1}
@@ -65,7 +65,7 @@ class _Graph:
     def constant(self, value: NDArray[Any]) -> str:
         """A constant tensor."""
         name = f"c{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        self._constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
     def number(self, value: float) -> str:
@@ -231,13 +231,13 @@ def build(folder: Path, out: Path) -> None:
             f"The model in {folder} loses its meaning in int8 (cosine {cosine:.3f} to float32): "
             "set OUVIDOR_MODEL_DIR to another model, or leave it empty."
         )
-    (out / "int8.onnx").write_bytes(quantised.SerializeToString())
-    facts = {"dimension": architecture.hidden, "max_tokens": architecture.max_tokens, "cosine": round(cosine, 4)}
-    (out / "facts.json").write_text(json.dumps(facts))
+    (out / GRAPH).write_bytes(quantised.SerializeToString())
+    facts = Facts(dimension=architecture.hidden, max_tokens=architecture.max_tokens, cosine=round(cosine, 4))
+    (out / FACTS).write_text(facts.model_dump_json())
 
 
 def _tell(step: str, done: float) -> None:
-    sys.stdout.write(json.dumps({"step": step, "done": done}) + "\n")
+    sys.stdout.write(Step(step=step, done=done).model_dump_json() + "\n")
     sys.stdout.flush()
 
 
@@ -248,7 +248,7 @@ def main(arguments: Sequence[str]) -> int:
         build(folder, out)
     except ModelUnusable as error:
         sys.stderr.write(error.detail)
-        return 3
+        return UNUSABLE_EXIT
     return 0
 
 

@@ -19,8 +19,9 @@ from ouvidor.engines.checkpoint import ModelUnusable
 
 BUILDER = "ouvidor.engines.minilm"
 UNUSABLE_EXIT = 3
-QUANTISATION = "int8"  # part of every model's name: another recipe makes other vectors
-GRAPH, TOKENIZER, FACTS, RECORD = "int8.onnx", "tokenizer.json", "facts.json", "built.json"
+QUANTISATION = "int8"  # another recipe makes other vectors: it needs another name here
+GRAPH, RECORD, FACTS = f"{QUANTISATION}.onnx", f"{QUANTISATION}.json", "facts.json"
+TOKENIZER = "tokenizer.json"
 SCRATCH = ".scratch-"
 REQUIRED = ("model.safetensors", TOKENIZER, "config.json")
 OPTIONAL = ("1_Pooling/config.json", "modules.json", "sentence_bert_config.json")
@@ -91,7 +92,7 @@ class Facts(BaseModel, frozen=True):
 
 
 class BuiltModel(BaseModel, frozen=True):
-    """An int8 graph and its tokenizer in `folder`, ready to be loaded; `built.json` there holds all but the folder.
+    """An int8 graph and its tokenizer in `folder`, ready to be loaded; the record beside it holds all but the folder.
 
     `name` identifies the vectors in the database. `source` and `stamps` tell which files it was built of; `digests`
     are the SHA-256 of its own.
@@ -241,7 +242,7 @@ def _identity(files: ModelFiles, digests: Mapping[str, str]) -> tuple[str, str]:
         if package is not None and digests == package.digests:
             return package.model, digests["model.safetensors"]
     listed = "\n".join(f"{digests[name]}  {name}" for name in sorted(digests))
-    return files.folder.name, hashlib.sha256(listed.encode()).hexdigest()
+    return "own", hashlib.sha256(listed.encode()).hexdigest()
 
 
 def _find_built(files: ModelFiles, data_dir: Path) -> BuiltModel | None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ouvidor.accounts.access import requires
 from ouvidor.accounts.keys import KeyHolder
 from ouvidor.errors import Fault, Unprocessable
+from ouvidor.inputs import StorableText
 from ouvidor.knowledge.ingest import BrokenRow, read_stream, section_input
 from ouvidor.knowledge.read import SectionOut, SectionPage, list_sections, read_section
 from ouvidor.knowledge.search import search
@@ -86,7 +87,7 @@ class SearchIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"query": "charging at home"}})
 
-    query: str = Field(min_length=1, max_length=4000)
+    query: StorableText = Field(min_length=1, max_length=4000)
     limit: int = Field(default=10, ge=1, le=50)
 
 
@@ -126,7 +127,7 @@ async def get_sections(
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     tier: Literal["N1", "N2"] | None = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    q: Annotated[StorableText | None, Query(max_length=200)] = None,
 ) -> SectionPage:
     """The project's sections; `after` is the last id of the page before, `q` a text they contain."""
     async with rt.db.read() as session:

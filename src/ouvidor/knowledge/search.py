@@ -6,18 +6,18 @@ from typing import Literal
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.knowledge.candidates import Query, find_candidates
 from ouvidor.knowledge.models import Section
 from ouvidor.knowledge.ranking import features, score
-from ouvidor.knowledge.state import read_state
 from ouvidor.runtime import Runtime
 from ouvidor.text import Language
 
 DEFAULT_GATE = 0.5
+PHRASINGS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -48,37 +48,43 @@ class SearchResult:
 async def search(rt: Runtime, project: Project, question: str, *, limit: int = 10) -> SearchResult:
     """The project's sections that answer the question best; by words alone where no vectors are ready."""
     vectors = await rt.embedder.embed([question]) if rt.embedder.dimension else None
+    query = Query.of(project.id, question, rt.embedder.name, None if vectors is None else vectors[0])
     async with rt.db.read() as session:
-        state = await read_state(session, project.id)
-        usable = vectors is not None and state.vectors_by == rt.embedder.name
-        query = Query.of(project.id, question, state.languages, vectors[0] if vectors is not None and usable else None)
-        found = await find_candidates(session, query, state.statistics)
+        found = await find_candidates(session, query)
         if found is None:
-            return SearchResult((), 0.0, DEFAULT_GATE, usable)
-        rows = features(found.query, found.rows, state.statistics)
+            return SearchResult((), 0.0, DEFAULT_GATE, by_vectors=False)
+        rows = features(found.query, found.rows, found.known.statistics)
         scores = score(rows)
         order = np.argsort(-scores, kind="stable")[:limit]
-        sections = await _sections(session, project.id, [found.numbers[index] for index in order])
-    relevance = 1 / (1 + np.exp(-(2.0 * scores[order] - 4.0)))
-    shown = tuple(_found(section, float(part)) for section, part in zip(sections, relevance, strict=True))
-    return SearchResult(shown, float(relevance[0]), DEFAULT_GATE, usable)
+        relevance = 1 / (1 + np.exp(-(2.0 * scores[order] - 4.0)))
+        numbers = [found.numbers[index] for index in order]
+        shown = await _sections(session, project.id, numbers, relevance.tolist())
+    by_vectors = query.vector is not None and found.known.vectors_by == query.model
+    return SearchResult(shown, float(relevance[0]), DEFAULT_GATE, by_vectors)
 
 
-async def _sections(session: AsyncSession, project_id: UUID, numbers: Sequence[int]) -> list[Section]:
-    query = select(Section).where(Section.project_id == project_id, Section.number.in_(numbers))
-    by_number = {section.number: section for section in (await session.execute(query)).scalars()}
-    return [by_number[number] for number in numbers]
-
-
-def _found(section: Section, relevance: float) -> FoundSection:
-    return FoundSection(
-        id=section.id,
-        key=section.key,
-        heading=section.question or section.title,
-        content=section.content,
-        phrasings=tuple(section.phrasings),
-        tags=tuple(section.tags),
-        tier="N2" if section.tier == "N2" else "N1",
-        language="en" if section.language == "en" else "pt",
-        score=relevance,
+async def _sections(
+    session: AsyncSession, project_id: UUID, numbers: Sequence[int], relevance: Sequence[float]
+) -> tuple[FoundSection, ...]:
+    """What is shown of the sections, in the order of the numbers; of many phrasings the first few."""
+    heading = func.coalesce(Section.question, Section.title).label("heading")
+    columns = (Section.number, Section.id, Section.key, heading, Section.content, Section.tier, Section.language)
+    few = func.trim_array(Section.phrasings, func.greatest(func.cardinality(Section.phrasings) - PHRASINGS_SHOWN, 0))
+    query = select(*columns, Section.tags, few.label("phrasings")).where(
+        Section.project_id == project_id, Section.number.in_(numbers)
+    )
+    stored = {row.number: row for row in await session.execute(query)}
+    return tuple(
+        FoundSection(
+            id=stored[number].id,
+            key=stored[number].key,
+            heading=stored[number].heading,
+            content=stored[number].content,
+            phrasings=tuple(stored[number].phrasings),
+            tags=tuple(stored[number].tags),
+            tier=stored[number].tier,
+            language=stored[number].language,
+            score=score,
+        )
+        for number, score in zip(numbers, relevance, strict=True)
     )

@@ -21,7 +21,6 @@ class Known:
 
     revision: int
     statistics: Mapping[Language, Statistics]
-    profiled_revision: int | None
     vectors_by: str | None
 
     @property
@@ -37,16 +36,14 @@ class Known:
 
 async def read_state(session: AsyncSession, project_id: UUID) -> Known:
     """The state of a project's knowledge; that of an empty one where nothing was imported yet."""
-    columns = (
-        KnowledgeState.revision,
-        KnowledgeState.statistics,
-        KnowledgeState.profiled_revision,
-        KnowledgeState.vectors_by,
-    )
+    columns = (KnowledgeState.revision, KnowledgeState.statistics, KnowledgeState.vectors_by)
     row = (await session.execute(select(*columns).where(KnowledgeState.project_id == project_id))).one_or_none()
-    if row is None:
-        return Known(0, statistics_from_json({}), None, None)
-    return Known(row.revision, statistics_from_json(row.statistics), row.profiled_revision, row.vectors_by)
+    return known_of(0, {}, None) if row is None else known_of(row.revision, row.statistics, row.vectors_by)
+
+
+def known_of(revision: int, statistics: Mapping[str, Any], vectors_by: str | None) -> Known:
+    """The state from the columns of its row."""
+    return Known(revision, statistics_from_json(statistics), vectors_by)
 
 
 async def lock_state(session: AsyncSession, project_id: UUID) -> KnowledgeState:

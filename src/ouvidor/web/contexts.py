@@ -239,6 +239,17 @@ class SectionPage:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A stretch of a paragraph; what stood between backquotes is code."""
+
+    text: str
+    code: bool
+
+
+Paragraph = tuple[Span, ...]
+
+
+@dataclass(frozen=True)
 class ApiField:
     """A parameter, or a property of a body; `place` is `path`, `query` or `header` for a parameter."""
 
@@ -246,7 +257,7 @@ class ApiField:
     kind: str
     required: bool
     place: str
-    description: str
+    description: tuple[Paragraph, ...]
 
 
 @dataclass(frozen=True)
@@ -254,7 +265,7 @@ class ApiAnswer:
     """What may come back under a status; fields and example where it is a good one."""
 
     status: str
-    description: str
+    description: tuple[Paragraph, ...]
     fields: tuple[ApiField, ...]
     example: str
 
@@ -267,7 +278,7 @@ class ApiOperation:
     method: str
     path: str
     summary: str
-    description: str
+    description: tuple[Paragraph, ...]
     protected: bool
     parameters: tuple[ApiField, ...]
     body: tuple[ApiField, ...]
@@ -290,7 +301,7 @@ class ReferencePage:
     template: ClassVar[str] = "reference.html"
     frame: Frame
     version: str
-    description: str
+    description: tuple[Paragraph, ...]
     tags: tuple[ApiTag, ...]
 
 

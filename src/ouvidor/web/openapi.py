@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ouvidor.web.contexts import ApiAnswer, ApiField, ApiOperation, ApiTag
+from ouvidor.web.contexts import ApiAnswer, ApiField, ApiOperation, ApiTag, Paragraph, Span
 
 DEEPEST = 4
 OTHER = "other"
@@ -18,6 +18,15 @@ def read_openapi(document: dict[str, Any], origin: str) -> tuple[ApiTag, ...]:
             tag = next(iter(operation.get("tags", [])), OTHER)
             by_tag.setdefault(tag, []).append(_operation(document, origin, method.upper(), path, operation))
     return tuple(ApiTag(name, tuple(operations)) for name, operations in by_tag.items())
+
+
+def paragraphs(text: str) -> tuple[Paragraph, ...]:
+    """Text as authors write it in docstrings: lines joined to paragraphs, `code` told from words."""
+    return tuple(
+        tuple(Span(part, code=index % 2 == 1) for index, part in enumerate(" ".join(block.split()).split("`")) if part)
+        for block in text.split("\n\n")
+        if block.strip()
+    )
 
 
 def _operation(
@@ -34,7 +43,7 @@ def _operation(
         method=method,
         path=path,
         summary=operation.get("summary", ""),
-        description=operation.get("description", ""),
+        description=paragraphs(operation.get("description", "")),
         protected=protected,
         parameters=tuple(_parameter(document, parameter) for parameter in operation.get("parameters", [])),
         body=tuple(_fields(document, schema)),
@@ -50,7 +59,7 @@ def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> ApiField:
         kind=_kind(document, schema),
         required=bool(parameter.get("required")),
         place=parameter["in"],
-        description=parameter.get("description") or schema.get("description", ""),
+        description=paragraphs(parameter.get("description") or schema.get("description", "")),
     )
 
 
@@ -59,7 +68,7 @@ def _answer(document: dict[str, Any], status: str, part: dict[str, Any]) -> ApiA
     good = status.startswith("2")
     return ApiAnswer(
         status=status,
-        description=part.get("description", ""),
+        description=paragraphs(part.get("description", "")),
         fields=tuple(_fields(document, body.get("schema", {}))) if good else (),
         example=_example(document, body) if good else "",
     )
@@ -76,7 +85,7 @@ def _fields(document: dict[str, Any], schema: dict[str, Any], before: str = "", 
         whole = _resolved(document, part)
         required = name in schema.get("required", [])
         description = part.get("description") or whole.get("description", "") if "properties" not in whole else ""
-        yield ApiField(way, _kind(document, part), required, "", description)
+        yield ApiField(way, _kind(document, part), required, "", paragraphs(description))
         if depth < DEEPEST:
             yield from _fields(document, whole, way, depth + 1)
 

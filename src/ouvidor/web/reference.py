@@ -8,7 +8,7 @@ from ouvidor.runtime import RuntimeDep
 from ouvidor.web.answers import show
 from ouvidor.web.contexts import ReferencePage
 from ouvidor.web.frames import frame_of
-from ouvidor.web.openapi import read_openapi
+from ouvidor.web.openapi import paragraphs, read_openapi
 from ouvidor.web.visits import AnybodyDep
 
 router = APIRouter(include_in_schema=False)
@@ -29,7 +29,7 @@ async def get_reference(request: Request, rt: RuntimeDep, person: AnybodyDep) ->
     page = ReferencePage(
         frame=frame_of(request, rt, person, "reference"),
         version=document["info"]["version"],
-        description=document["info"].get("description", "").strip(),
+        description=paragraphs(document["info"].get("description", "")),
         tags=read_openapi(document, origin),
     )
     return show(request, page)

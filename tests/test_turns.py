@@ -1,0 +1,240 @@
+"""Races, resends, leavers and killed processes: no message is lost or doubled, positions stay unique."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import MovedClock, OpenRuntime, client_of
+from factories import Site, build_site
+from sqlalchemy import select, update
+
+from ouvidor.agent.reply import Draft
+from ouvidor.conversations.models import Conversation, Message, Status, Turn
+from ouvidor.engines.base import Engine
+from ouvidor.engines.scripted import Held, ScriptedEngine
+from ouvidor.runtime import DatabaseAddress, Runtime
+
+pytestmark = pytest.mark.anyio
+
+ANSWER = Draft(kind="smalltalk", text="Hello!", confidence=1.0, language="en")
+URL = "/conversations/completions"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return ScriptedEngine()
+
+
+def script(rt: Runtime) -> ScriptedEngine:
+    assert isinstance(rt.engine, ScriptedEngine)
+    return rt.engine
+
+
+def body(text: str) -> dict[str, Any]:
+    return {"helpdeskId": 1, "projectName": "seaside", "messages": [{"role": "USER", "content": text}]}
+
+
+async def stored(rt: Runtime) -> list[tuple[int, str, str]]:
+    async with rt.db.read() as session:
+        rows = await session.execute(select(Message.position, Message.role, Message.content).order_by(Message.position))
+        return [(row.position, row.role, row.content) for row in rows]
+
+
+async def states(rt: Runtime) -> list[str]:
+    async with rt.db.read() as session:
+        return list((await session.execute(select(Turn.state).order_by(Turn.id))).scalars())
+
+
+async def test_a_newer_message_wins_and_the_older_request_is_told(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    script(rt).next("reply", ANSWER)
+    older = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    await slow.reached.wait()
+    newer = await client.post(URL, json=body("two"), headers=site.own.headers)
+    slow.release.set()
+    lost = await older
+    assert newer.status_code == 200
+    assert lost.status_code == 409
+    assert lost.json()["type"] == "urn:ouvidor:newer_message"
+    assert await stored(rt) == [(1, "USER", "one"), (2, "USER", "two"), (3, "AGENT", "Hello!")]
+    assert await states(rt) == ["lost", "answered"]
+
+
+async def test_many_at_once_lose_nothing(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
+    script(rt).always("reply", ANSWER)
+    sent = [client.post(URL, json=body(f"message {n}"), headers=site.own.headers) for n in range(12)]
+    codes = [response.status_code for response in await asyncio.gather(*sent)]
+    assert set(codes) <= {200, 409}
+    messages = await stored(rt)
+    assert [position for position, _, _ in messages] == list(range(1, len(messages) + 1))
+    said = {content for _, role, content in messages if role == "USER"}
+    assert said == {f"message {n}" for n in range(12)}
+    assert sum(role == "AGENT" for _, role, _ in messages) == codes.count(200) >= 1
+
+
+async def test_a_person_who_takes_over_silences_the_running_reply(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    await slow.reached.wait()
+    async with rt.db.begin() as session:
+        await session.execute(update(Conversation).values(status=Status.PERSON))
+    slow.release.set()
+    response = await running
+    assert response.json()["type"] == "urn:ouvidor:conversation_held"
+    assert [role for _, role, _ in await stored(rt)] == ["USER"]
+
+
+async def test_the_bot_is_silent_while_a_person_holds_the_conversation(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    script(rt).next("reply", ANSWER)
+    await client.post(URL, json=body("one"), headers=site.own.headers)
+    async with rt.db.begin() as session:
+        await session.execute(update(Conversation).values(status=Status.PERSON))
+    answer = (await client.post(URL, json=body("two"), headers=site.own.headers)).json()
+    assert answer["messages"] == [{"role": "USER", "content": "two"}]
+    assert answer["handoverReason"] == "held_by_person"
+    assert len(script(rt).calls) == 1
+    assert await states(rt) == ["answered", "silent"]
+
+
+async def test_a_failed_engine_is_an_honest_500_and_the_message_stays(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    script(rt).next("reply", RuntimeError("vendor's words"))
+    script(rt).next("reply", ANSWER)
+    headers = site.own.headers | {"Idempotency-Key": "once"}
+    failed = await client.post(URL, json=body("one"), headers=headers)
+    assert failed.status_code == 500
+    assert "vendor" not in failed.text
+    assert failed.json()["customerMessage"]
+    again = await client.post(URL, json=body("one"), headers=headers)
+    assert again.status_code == 200
+    assert await stored(rt) == [(1, "USER", "one"), (2, "AGENT", "Hello!")]
+    assert await states(rt) == ["answered"]
+
+
+async def test_a_resend_while_the_first_runs_is_told_to_wait(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    headers = site.own.headers | {"Idempotency-Key": "k"}
+    first = asyncio.create_task(client.post(URL, json=body("one"), headers=headers))
+    await slow.reached.wait()
+    second = await client.post(URL, json=body("one"), headers=headers)
+    slow.release.set()
+    assert second.json()["type"] == "urn:ouvidor:still_running"
+    assert (await first).status_code == 200
+    third = await client.post(URL, json=body("one"), headers=headers)
+    assert third.json() == (await first).json()
+    assert len(await stored(rt)) == 2
+
+
+async def test_a_resend_to_another_project_is_another_request(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    script(rt).always("reply", ANSWER)
+    key = {"Idempotency-Key": "k"}
+    first = await client.post(URL, json=body("one"), headers=site.own.headers | key)
+    elsewhere = body("one") | {"projectName": "elsewhere"}
+    second = await client.post(URL, json=elsewhere, headers=site.other.headers | key)
+    assert second.status_code == 200
+    assert second.json()["conversationId"] != first.json()["conversationId"]
+
+
+async def test_a_lost_request_sent_again_stores_nothing_twice(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    script(rt).always("reply", ANSWER)
+    headers = site.own.headers | {"Idempotency-Key": "k"}
+    older = asyncio.create_task(client.post(URL, json=body("one"), headers=headers))
+    await slow.reached.wait()
+    await client.post(URL, json=body("two"), headers=site.own.headers)
+    slow.release.set()
+    assert (await older).status_code == 409
+    assert (await client.post(URL, json=body("one"), headers=headers)).status_code == 409
+    assert [content for _, role, content in await stored(rt) if role == "USER"] == ["one", "two"]
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+import httpx
+from ouvidor.app import create_app
+from ouvidor.engines.scripted import Held, ScriptedEngine
+from ouvidor.agent.reply import Draft
+from ouvidor.engines.embeddings import NoEmbedder
+from ouvidor.runtime import DatabaseAddress, open_runtime
+from ouvidor.settings import Settings
+
+async def main(url, conninfo, key, folder):
+    engine, held = ScriptedEngine(), Held(Draft(kind="smalltalk", text="never"))
+    engine.always("reply", held)
+    settings = Settings(data_dir=Path(folder))
+    address = DatabaseAddress(url, conninfo)
+    async with open_runtime(settings, address, engine=engine, embedder=NoEmbedder("test")) as rt:
+        transport = httpx.ASGITransport(create_app(rt))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            asked = asyncio.create_task(http.post("/conversations/completions",
+                json={"helpdeskId": 1, "projectName": "seaside", "messages": [{"role": "USER", "content": "one"}]},
+                headers={"Authorization": "Bearer " + key, "Idempotency-Key": "k"}))
+            await held.reached.wait()
+            print("reached", flush=True)
+            await asked
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+async def test_a_process_killed_between_the_two_transactions(
+    opened: OpenRuntime, database: DatabaseAddress, clock: MovedClock, tmp_path: Path
+) -> None:
+    async with opened() as rt:
+        site = await build_site(rt)
+    program = [sys.executable, "-c", KILLED, database.url, database.conninfo, site.own.key, str(tmp_path)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == b"reached\n"
+        process.kill()
+    async with opened() as rt, client_of(rt) as http:
+        headers = site.own.headers | {"Idempotency-Key": "k"}
+        script(rt).always("reply", ANSWER)
+        clock.now = await started_at(rt)
+        clock.advance(seconds=30)
+        waiting = await http.post(URL, json=body("one"), headers=headers)
+        assert waiting.json()["type"] == "urn:ouvidor:still_running"
+        clock.advance(seconds=31)
+        answered = await http.post(URL, json=body("one"), headers=headers)
+        assert answered.status_code == 200
+        assert await stored(rt) == [(1, "USER", "one"), (2, "AGENT", "Hello!")]
+
+
+async def started_at(rt: Runtime) -> Any:
+    async with rt.db.read() as session:
+        return (await session.execute(select(Turn.started_at))).scalar_one()
+
+
+async def test_a_request_that_is_cut_off_keeps_the_message(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    left = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    await slow.reached.wait()
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    assert [content for _, _, content in await stored(rt)] == ["one"]
+    assert await states(rt) == ["failed"]
