@@ -23,11 +23,14 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 import ouvidor.web
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.rules import Mode
 from ouvidor.accounts.users import create_user, join_project
+from ouvidor.agent.reply import Draft
 from ouvidor.app import create_app
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.history import Line
 from ouvidor.engines.embeddings import NoEmbedder
+from ouvidor.engines.scripted import ScriptedEngine
 from ouvidor.knowledge.read import list_sections
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
@@ -43,12 +46,13 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 MORE_FLAGS = ("--disable-component-update", "--disable-sync")
 USERNAME, PASSWORD = "marina", "correct horse battery"
 HELPDESK = "chat-looks234"
-SAID = (
-    "hello",
-    "What time is breakfast?",
-    "qwertyuiop",
-    "I was charged twice for my stay. What now?",
-)
+BREAKFAST = Draft(kind="answer", text="Breakfast is served from 6:30 to 10:00.\n\nOn Sundays until 11:00.", cited=[0])
+SAID = {
+    "hello": Draft(kind="smalltalk", text="Hello! How can I help you?"),
+    "What time is breakfast?": BREAKFAST,
+    "and the other thing": Draft(kind="unsure", topics=["Do you accept pets?", "Is there parking?"]),
+    "I want to speak to a person": Draft(kind="wants_person"),
+}
 FORMATS = [
     (language, theme, width) for language, theme, width in product(("pt-BR", "en"), ("light", "dark"), (390, 1280))
 ]
@@ -121,8 +125,9 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
 
     async def serve() -> None:
         async with open_runtime(settings, address) as opened:
-            rt = replace(opened, embedder=NoEmbedder())
-            section.append(await furnish(rt))
+            engine = ScriptedEngine()
+            rt = replace(opened, embedder=NoEmbedder(), engine=engine)
+            section.append(await furnish(rt, engine))
             config = uvicorn.Config(create_app(rt), log_level="warning", timeout_graceful_shutdown=1)
             served = uvicorn.Server(config)
             running = asyncio.create_task(served.serve(sockets=[door]))
@@ -140,18 +145,21 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
     server.drop_database(name)
 
 
-async def furnish(rt: Runtime) -> str:
+async def furnish(rt: Runtime, engine: ScriptedEngine) -> str:
     """A person, a project with a played and a customer's conversation, an empty project; returns a section's path."""
-    seaside = await build_tenant(rt, "seaside", languages=["en", "pt"])
+    rules = {"languages": ["en", "pt"], "relevance_gate": 0.0}
+    seaside = await build_tenant(rt, "seaside", Mode.CLARIFICATION, **rules)
     empty = await build_tenant(rt, "empty")
     await add_sections(rt, seaside.project, HOTEL)
     async with rt.db.begin() as session:
         user = await create_user(session, USERNAME, PASSWORD, now=rt.clock())
         for project in (seaside.project, empty.project):
             await join_project(session, user.id, project.id)
-    for text in SAID:
+    engine.always("reply", BREAKFAST)
+    for text, draft in SAID.items():
+        engine.next("reply", draft)
         await say(rt, seaside.project, HELPDESK, text)
-    await say(rt, seaside.project, "4711", SAID[1])
+    await say(rt, seaside.project, "4711", "What time is breakfast?")
     async with rt.db.read() as session:
         from_list = await list_sections(session, seaside.project.id, limit=1)
     return f"/projects/seaside/knowledge/{from_list.data[0].id}"
@@ -502,6 +510,7 @@ def test_keys_lead_everywhere(desk: Visit, live: LiveSite) -> None:
         for key in keys:
             page.keyboard.press(key)
         expect(page).to_have_url(live.url + address)
+        page.keyboard.press("Escape")
     page.keyboard.press("g")
     page.keyboard.press("p")
     expect(page.locator("#projects")).to_be_visible()

@@ -12,9 +12,10 @@ from conftest import MovedClock, OpenRuntime, client_of
 from factories import Site, build_site
 from sqlalchemy import select, update
 
-from ouvidor.agent.reply import Draft
+from ouvidor.agent.reply import REPLY, Draft, Given
 from ouvidor.conversations.models import Conversation, Message, Status, Turn
 from ouvidor.engines.base import Engine
+from ouvidor.engines.recorded import EngineInsideTransaction, RecordedEngine
 from ouvidor.engines.scripted import Held, ScriptedEngine
 from ouvidor.runtime import DatabaseAddress, Runtime
 
@@ -30,8 +31,9 @@ def engine() -> Engine:
 
 
 def script(rt: Runtime) -> ScriptedEngine:
-    assert isinstance(rt.engine, ScriptedEngine)
-    return rt.engine
+    assert isinstance(rt.engine, RecordedEngine)
+    assert isinstance(rt.engine.inner, ScriptedEngine)
+    return rt.engine.inner
 
 
 def body(text: str) -> dict[str, Any]:
@@ -46,7 +48,7 @@ async def stored(rt: Runtime) -> list[tuple[int, str, str]]:
 
 async def states(rt: Runtime) -> list[str]:
     async with rt.db.read() as session:
-        return list((await session.execute(select(Turn.state).order_by(Turn.id))).scalars())
+        return list((await session.execute(select(Turn.state).order_by(Turn.number))).scalars())
 
 
 async def test_a_newer_message_wins_and_the_older_request_is_told(
@@ -174,8 +176,9 @@ import asyncio, sys
 from pathlib import Path
 import httpx
 from ouvidor.app import create_app
+from ouvidor.engines.recorded import EngineInsideTransaction, RecordedEngine
 from ouvidor.engines.scripted import Held, ScriptedEngine
-from ouvidor.agent.reply import Draft
+from ouvidor.agent.reply import REPLY, Draft, Given
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.runtime import DatabaseAddress, open_runtime
 from ouvidor.settings import Settings
@@ -238,3 +241,42 @@ async def test_a_request_that_is_cut_off_keeps_the_message(rt: Runtime, site: Si
         await left
     assert [content for _, _, content in await stored(rt)] == ["one"]
     assert await states(rt) == ["failed"]
+
+
+async def test_an_attempt_slower_than_its_lease_says_nothing(
+    rt: Runtime, site: Site, client: httpx.AsyncClient, clock: MovedClock
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    script(rt).next("reply", ANSWER)
+    headers = site.own.headers | {"Idempotency-Key": "k"}
+    first = asyncio.create_task(client.post(URL, json=body("one"), headers=headers))
+    await slow.reached.wait()
+    clock.advance(seconds=61)
+    second = await client.post(URL, json=body("one"), headers=headers)
+    slow.release.set()
+    assert second.status_code == 200
+    assert (await first).json()["type"] == "urn:ouvidor:sent_again"
+    assert await stored(rt) == [(1, "USER", "one"), (2, "AGENT", "Hello!")]
+    assert (await client.post(URL, json=body("one"), headers=headers)).json() == second.json()
+
+
+async def test_a_history_told_again_is_stored_once(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
+    script(rt).always("reply", ANSWER)
+    told: list[dict[str, str]] = [{"role": "AGENT", "content": "everything is free"}]
+    for text in ("one", "two", "three"):
+        told.append({"role": "USER", "content": text})
+        answer = await client.post(URL, json=body("") | {"messages": told}, headers=site.own.headers)
+        told = answer.json()["messages"]
+    contents = [content for _, _, content in await stored(rt)]
+    assert contents.count("everything is free") == 1
+    assert len(contents) == 7
+
+
+async def test_no_engine_runs_inside_a_transaction(rt: Runtime) -> None:
+    script(rt).always("reply", ANSWER)
+    given = Given(question="x", history=(), sources=(), language="en", confidence=0, threshold=1)
+    async with rt.db.begin():
+        with pytest.raises(EngineInsideTransaction):
+            await rt.engine.run(REPLY, given)
+    assert (await rt.engine.run(REPLY, given)).output == ANSWER

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ouvidor.runtime import Runtime
 
 app = typer.Typer(no_args_is_help=True, help="Customer care that a company can audit.", pretty_exceptions_enable=False)
+user_app = typer.Typer(no_args_is_help=True, help="People who sign in on the pages.")
 project_app = typer.Typer(no_args_is_help=True, help="Projects: the tenants.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys of a project.")
 knowledge_app = typer.Typer(no_args_is_help=True, help="What a project answers from.")
@@ -19,6 +20,7 @@ evals_app = typer.Typer(no_args_is_help=True, help="Measure search and decisions
 run_app = typer.Typer(no_args_is_help=True, help="Run an evaluation.")
 app.add_typer(project_app, name="project")
 app.add_typer(key_app, name="key")
+app.add_typer(user_app, name="user")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(model_app, name="model")
 app.add_typer(evals_app, name="evals")
@@ -249,6 +251,28 @@ def key_revoke(
 
     done = with_runtime(deed)
     show(done, as_json, lambda: typer.echo(f"Revoked {done['hint']}."))
+
+
+@user_app.command("create")
+def user_create(
+    username: str,
+    project: Annotated[list[str], typer.Option("--project", "-p", help="Project to belong to; repeat for several.")],
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for where not given.")
+    ],
+) -> None:
+    """Create a person who may sign in and see these projects."""
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.accounts.users import create_user, join_project
+
+    async def deed(rt: "Runtime") -> None:
+        async with rt.db.begin() as session:
+            user = await create_user(session, username, password, now=rt.clock())
+            for name in project:
+                await join_project(session, user.id, (await project_named(session, name)).id)
+
+    with_runtime(deed)
+    typer.echo(f"{username} may sign in.")
 
 
 @knowledge_app.command("import")

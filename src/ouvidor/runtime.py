@@ -1,8 +1,9 @@
 """What a running Ouvidor is made of, opened once and handed down; routes receive it as a dependency."""
 
+import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from ouvidor.db import Database
 from ouvidor.engines.base import Engine
 from ouvidor.engines.embeddings import Embedder, load_embedder
 from ouvidor.engines.local import LocalEngine
+from ouvidor.engines.recorded import RecordedEngine
 from ouvidor.jobs import job_app
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.settings import Settings
@@ -82,7 +84,7 @@ async def open_runtime(
                 settings=settings,
                 db=db,
                 jobs=jobs,
-                engine=engine or LocalEngine(),
+                engine=RecordedEngine(engine or LocalEngine()),
                 embedder=embedder or load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads),
                 secret=installation_secret(settings),
                 clock=clock,
@@ -97,11 +99,13 @@ def installation_secret(settings: Settings) -> bytes:
         return settings.secret_key.get_secret_value().encode()
     path: Path = settings.data_dir / "secret"
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secrets.token_hex(32))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        draft = path.with_name(f"secret.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text().encode()
 
 

@@ -142,6 +142,12 @@ async def revoke_key(session: AsyncSession, project: Project, named: str, now: d
     return row
 
 
+async def revoke_demo_keys(session: AsyncSession, project: Project, now: datetime) -> None:
+    """Revoke the project's demo keys, before new ones are shown."""
+    mine = (ApiKey.project_id == project.id, ApiKey.demo, ApiKey.revoked_at.is_(None))
+    await session.execute(update(ApiKey).where(*mine).values(revoked_at=now))
+
+
 def _as_id(text: str) -> UUID:
     try:
         return UUID(text)

@@ -43,6 +43,21 @@ async def create_user(
     return user
 
 
+async def demo_user(session: AsyncSession, username: str, password: str, now: datetime) -> User:
+    """The demo's person with this password, made where missing.
+
+    Raises:
+        Conflict: a real person has that name.
+    """
+    user = (await session.execute(select(User).where(User.username == username))).scalar_one_or_none()
+    if user is None:
+        return await create_user(session, username, password, now=now, demo=True)
+    if not user.demo:
+        raise Conflict(f"A person named {username} is no demo user: the demo is not loaded here.")
+    user.password_hash = await asyncio.to_thread(PasswordHasher().hash, password)
+    return user
+
+
 async def join_project(session: AsyncSession, user_id: UUID, project_id: UUID) -> None:
     """Make the person a member; nothing happens where they are one."""
     await session.execute(insert(Membership).values(user_id=user_id, project_id=project_id).on_conflict_do_nothing())

@@ -82,7 +82,7 @@ async def _say_nothing(rt: Runtime, ask: Ask, turn: OpenTurn, marked: Marked | N
     closed = ClosedTurn(turn.id, turn.conversation_id, turn.clarifications)
     completion = held_completion(ask.messages, closed)
     async with rt.db.begin() as session:
-        await end_turn_unanswered(session, turn.id, TurnState.SILENT)
+        await end_turn_unanswered(session, turn, TurnState.SILENT)
         if marked is not None:
             await note_answer(session, marked.id, completion.model_dump(mode="json"))
     return completion
@@ -90,6 +90,6 @@ async def _say_nothing(rt: Runtime, ask: Ask, turn: OpenTurn, marked: Marked | N
 
 async def _give_up(rt: Runtime, turn: OpenTurn, marked: Marked | None) -> None:
     async with rt.db.begin() as session:
-        await end_turn_unanswered(session, turn.id, TurnState.FAILED)
-        if marked is not None:
+        ended = await end_turn_unanswered(session, turn, TurnState.FAILED)
+        if marked is not None and ended:
             await note_failure(session, marked.id)

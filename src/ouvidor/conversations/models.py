@@ -60,6 +60,7 @@ class Conversation(Base):
     episode: Mapped[int] = mapped_column(default=1)
     clarifications: Mapped[int] = mapped_column(default=0)
     messages: Mapped[int] = mapped_column(default=0)
+    turns: Mapped[int] = mapped_column(default=0)
     newest_turn_id: Mapped[UUID | None]
     language: Mapped[str | None]
     created_at: Mapped[datetime]
@@ -71,6 +72,7 @@ class Turn(Base):
 
     __tablename__ = "turn"
     __table_args__ = (
+        UniqueConstraint("conversation_id", "number"),
         CheckConstraint("state in ('running', 'answered', 'lost', 'failed', 'silent')", name="state"),
         CheckConstraint("move is null or move in ('answer', 'clarify', 'handover')", name="move"),
         CheckConstraint("confidence is null or confidence between 0 and 1", name="confidence"),
@@ -78,7 +80,8 @@ class Turn(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
-    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    number: Mapped[int]
     episode: Mapped[int]
     state: Mapped[str] = mapped_column(default=TurnState.RUNNING)
     move: Mapped[str | None]

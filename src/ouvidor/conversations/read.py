@@ -129,7 +129,7 @@ async def read_turns(session: AsyncSession, project_id: UUID, conversation_id: U
     """
     conversation = await _own(session, project_id, conversation_id)
     turns = (
-        await session.execute(select(Turn).where(Turn.conversation_id == conversation.id).order_by(Turn.id))
+        await session.execute(select(Turn).where(Turn.conversation_id == conversation.id).order_by(Turn.number))
     ).scalars()
     shown: dict[UUID, list[TurnSection]] = {}
     query = (

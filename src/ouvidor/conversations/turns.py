@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,6 +37,10 @@ class ConversationHeld(Conflict):
     """A person took the conversation over while this was being answered."""
 
 
+class SentAgain(Conflict):
+    """This request took so long that it was sent again; the later attempt answers it."""
+
+
 @dataclass(frozen=True)
 class Earlier:
     """A message before this turn; unverified ones are context for wording, never evidence."""
@@ -47,9 +51,10 @@ class Earlier:
 
 @dataclass(frozen=True)
 class OpenTurn:
-    """A turn whose messages are stored and whose reply is not."""
+    """A turn whose messages are stored and whose reply is not; `started_at` tells this attempt from a later one."""
 
     id: UUID
+    started_at: datetime
     conversation_id: UUID
     question: str
     history: tuple[Earlier, ...]
@@ -76,11 +81,17 @@ async def open_turn(
     conversation = await _conversation(session, project, helpdesk_id, now)
     _begin_episode_if_due(conversation, project, now)
     stored = await _messages(session, conversation.id)
-    alignment = align([_line(message) for message in stored], sent)
+    alignment = align(
+        [_line(message) for message in stored if message.verified],
+        [_line(message) for message in stored if not message.verified],
+        sent,
+    )
+    conversation.turns += 1
     turn = Turn(
         id=new_id(),
         project_id=project.id,
         conversation_id=conversation.id,
+        number=conversation.turns,
         episode=conversation.episode,
         started_at=now,
     )
@@ -118,6 +129,8 @@ async def close_turn(
     query = select(Conversation).where(Conversation.id == turn.conversation_id).with_for_update()
     conversation = (await session.execute(query)).scalar_one()
     row = (await session.execute(select(Turn).where(Turn.project_id == project.id, Turn.id == turn.id))).scalar_one()
+    if row.state != TurnState.RUNNING or row.started_at != turn.started_at:
+        return ClosedTurn(turn.id, conversation.id, conversation.clarifications, lost=SentAgain())
     lost = _lost_race(conversation, turn)
     if lost is not None:
         row.state = TurnState.LOST
@@ -135,11 +148,15 @@ async def close_turn(
     return ClosedTurn(turn.id, conversation.id, conversation.clarifications, message_id=message.id)
 
 
-async def end_turn_unanswered(session: AsyncSession, turn_id: UUID, state: TurnState) -> None:
-    """The turn ends without a reply (failed, or silent because a person holds the conversation); its messages stay."""
-    turn = await session.get(Turn, turn_id)
-    if turn is not None and turn.state == TurnState.RUNNING:
-        turn.state = state
+async def end_turn_unanswered(session: AsyncSession, turn: OpenTurn, state: TurnState) -> bool:
+    """The attempt ends without a reply (failed, or silent because a person holds the conversation).
+
+    Returns:
+        Whether the turn was this attempt's to end; its messages stay in any case.
+    """
+    mine = (Turn.id == turn.id, Turn.started_at == turn.started_at, Turn.state == TurnState.RUNNING)
+    ended = await session.execute(update(Turn).where(*mine).values(state=state).returning(Turn.id))
+    return ended.scalar_one_or_none() is not None
 
 
 async def _conversation(session: AsyncSession, project: Project, helpdesk_id: str, now: datetime) -> Conversation:
@@ -182,6 +199,7 @@ def _opened(conversation: Conversation, turn: Turn, before: Sequence[Message], n
     turn.trimmed_messages = len(before) - kept
     return OpenTurn(
         id=turn.id,
+        started_at=turn.started_at,
         conversation_id=conversation.id,
         question="\n".join(line.content for line in new),
         history=tuple(Earlier(_line(message), message.verified) for message in before[len(before) - kept :]),

@@ -1,4 +1,4 @@
-"""The published shape of an answer (CONTRACTS 1a); the first three fields are the contract's, the rest are ours."""
+"""The published shape of an answer; the first three fields are the contract's, the rest are ours."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal

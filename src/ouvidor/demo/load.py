@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from ouvidor.accounts.keys import issue_key
+from ouvidor.accounts.keys import UnknownApiKey, holder_of, issue_key, revoke_demo_keys
 from ouvidor.accounts.models import Project
-from ouvidor.accounts.projects import create_project
-from ouvidor.accounts.users import create_user, join_project
+from ouvidor.accounts.projects import create_project, project_named
+from ouvidor.accounts.users import demo_user, join_project
 from ouvidor.knowledge.ingest import read_sections
 from ouvidor.knowledge.store import import_sections
 from ouvidor.runtime import Runtime
@@ -59,38 +59,47 @@ class DemoAccess:
 async def load_demo(rt: Runtime) -> DemoAccess:
     """Load the companies that are missing; what a second run finds unchanged stays as it is.
 
-    The login and the keys are kept in the data folder (0600) so that each start can show them.
+    The login and the keys are kept in the data folder (0600) so that each start can show them. Where that file is
+    gone, a new password and new keys take the place of the old ones.
     """
     access = _remembered(rt)
-    fresh = access is None or not await _all_there(rt)
-    if fresh:
-        access = await _create(rt)
+    if access is None or not await _in_force(rt, access):
+        access = await _grant(rt)
         _remember(rt, access)
-    assert access is not None
     for company in COMPANIES:
         async with rt.db.read() as session:
-            project = (await session.execute(select(Project).where(Project.name == company.name))).scalar_one()
+            project = await project_named(session, company.name)
         with as_file(files("ouvidor.demo") / company.name / "knowledge.jsonl") as path:
             await import_sections(rt, project, read_sections(path))
     return access
 
 
-async def _all_there(rt: Runtime) -> bool:
-    async with rt.db.read() as session:
-        names = set((await session.execute(select(Project.name).where(Project.demo))).scalars())
-    return names == {company.name for company in COMPANIES}
+async def _in_force(rt: Runtime, access: DemoAccess) -> bool:
+    """Whether this database knows the keys; the data folder may have served another one."""
+    try:
+        async with rt.db.read() as session:
+            for name, key in access.keys.items():
+                if (await holder_of(session, key, rt.clock())).project.name != name:
+                    return False
+    except UnknownApiKey:
+        return False
+    return access.keys.keys() == {company.name for company in COMPANIES}
 
 
-async def _create(rt: Runtime) -> DemoAccess:
+async def _grant(rt: Runtime) -> DemoAccess:
+    """Make what is missing of user and projects; password and keys are new in any case."""
     now, password = rt.clock(), secrets.token_urlsafe(9)
     keys: dict[str, str] = {}
     async with rt.db.begin() as session:
-        user = await create_user(session, USERNAME, password, now=now, demo=True)
+        user = await demo_user(session, USERNAME, password, now)
         for company in COMPANIES:
-            project = await create_project(
-                session, company.name, title=company.title, now=now, persona=company.persona, demo=True
-            )
-            project.languages = list(company.languages)
+            project = (await session.execute(select(Project).where(Project.name == company.name))).scalar_one_or_none()
+            if project is None:
+                project = await create_project(
+                    session, company.name, title=company.title, now=now, persona=company.persona, demo=True
+                )
+                project.languages = list(company.languages)
+            await revoke_demo_keys(session, project, now)
             await join_project(session, user.id, project.id)
             keys[company.name] = (await issue_key(session, project, label="demo", now=now, demo=True)).text
     return DemoAccess(USERNAME, password, keys)

@@ -1,4 +1,4 @@
-"""The seam between the product and whatever writes its sentences (DESIGN 7)."""
+"""The seam between the product and whatever writes its sentences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

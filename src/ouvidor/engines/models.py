@@ -194,8 +194,8 @@ def _build(files: ModelFiles, data_dir: Path, progress: Progress) -> BuiltModel:
     model, identity = _identity(files, digests)
     with scratch_folder(data_dir) as scratch:
         home = models_folder(data_dir) / identity
-        built = _read_built(home)
-        if built is None:
+        built = _read_record(home)
+        if built is None or not _is_whole(built):
             facts = _run_builder(files.folder, scratch, progress)
             shutil.copyfile(files.folder / TOKENIZER, scratch / TOKENIZER)
             built = BuiltModel(
@@ -249,21 +249,25 @@ def _find_built(files: ModelFiles, data_dir: Path) -> BuiltModel | None:
     """The undamaged graph that was built of these very files."""
     source, stamps = str(files.folder), _stamps(files)
     for record in models_folder(data_dir).glob(f"*/{RECORD}"):
-        built = _read_built(record.parent)
-        if built is not None and built.source == source and built.stamps == stamps:
+        built = _read_record(record.parent)
+        if built is not None and built.source == source and built.stamps == stamps and _is_whole(built):
             return built
     return None
 
 
-def _read_built(home: Path) -> BuiltModel | None:
-    """The graph in `home`, where it is whole."""
+def _read_record(home: Path) -> BuiltModel | None:
     try:
         record: dict[str, object] = json.loads((home / RECORD).read_bytes())
-        built = BuiltModel.model_validate({**record, "folder": home})
-    except (OSError, ValueError, TypeError):
+        return BuiltModel.model_validate({**record, "folder": home})
+    except (OSError, ValueError, TypeError):  # no record, or one that we did not write
         return None
-    whole = all((home / part).is_file() and _digest(home / part) == want for part, want in built.digests.items())
-    return built if whole else None
+
+
+def _is_whole(built: BuiltModel) -> bool:
+    return all(
+        (built.folder / part).is_file() and _digest(built.folder / part) == digest
+        for part, digest in built.digests.items()
+    )
 
 
 def _stamps(files: ModelFiles) -> dict[str, Stamp]:

@@ -53,7 +53,7 @@ async def read_talk(
     of_it = (Turn.project_id == project.id, Turn.conversation_id == conversation.id)
     last = (await session.execute(select(func.count()).where(*of_it))).scalar_one()
     first = _first_shown(last, wanted)
-    query = select(Turn).where(*of_it).order_by(Turn.id).offset(first - 1).limit(WINDOW)
+    query = select(Turn).where(*of_it).order_by(Turn.number).offset(first - 1).limit(WINDOW)
     rows = (await session.execute(query)).scalars().all()
     views = await _views(session, project, rows, first)
     return Talk(

@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("episode", sa.Integer(), nullable=False),
         sa.Column("clarifications", sa.Integer(), nullable=False),
         sa.Column("messages", sa.Integer(), nullable=False),
+        sa.Column("turns", sa.Integer(), nullable=False),
         sa.Column("newest_turn_id", sa.Uuid(), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -224,6 +225,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("conversation_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("episode", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("move", sa.Text(), nullable=True),
@@ -249,8 +251,8 @@ def upgrade() -> None:
             ["project_id"], ["project.id"], name=op.f("fk_turn_project_id_project"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_turn")),
+        sa.UniqueConstraint("conversation_id", "number", name=op.f("uq_turn_conversation_id_number")),
     )
-    op.create_index(op.f("ix_turn_conversation_id"), "turn", ["conversation_id"], unique=False)
     op.create_index(op.f("ix_turn_project_id"), "turn", ["project_id"], unique=False)
     op.create_table(
         "message",
@@ -321,7 +323,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_message_project_id"), table_name="message")
     op.drop_table("message")
     op.drop_index(op.f("ix_turn_project_id"), table_name="turn")
-    op.drop_index(op.f("ix_turn_conversation_id"), table_name="turn")
     op.drop_table("turn")
     op.drop_table("section_vector")
     op.drop_index("ix_posting_section", table_name="posting")
