@@ -12,10 +12,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from factories import Site, build_site
-from ouvidor.engines.embeddings import Embedder, NoEmbedder
 
 from ouvidor.app import create_app
 from ouvidor.engines.base import Engine
+from ouvidor.engines.embeddings import Embedder, NoEmbedder
 from ouvidor.engines.local import LocalEngine
 from ouvidor.migrations.run import upgrade
 from ouvidor.postgres import EmbeddedPostgres
@@ -114,7 +114,7 @@ def opened(
 
 
 @pytest.fixture
-async def rt(anyio_backend: str, opened: OpenRuntime) -> AsyncGenerator[Runtime]:
+async def rt(anyio_backend: str, opened: OpenRuntime) -> AsyncGenerator[Runtime]:  # noqa: ARG001 - async fixtures need it
     async with opened() as runtime:
         yield runtime
 

@@ -338,6 +338,28 @@ def unreached(page: Page) -> list[str]:
     return page.locator("[data-control]").evaluate_all("(parts) => parts.map((part) => part.outerHTML.slice(0, 160))")
 
 
+@pytest.mark.parametrize("name", ["chat", "knowledge", "reference"])
+def test_page_fits_every_width(desk: Visit, live: LiveSite, name: str) -> None:
+    desk.page.goto(live.url + ADDRESSES[name])
+    for width in (320, 360, 480, 719, 720, 800, 1024, 1087, 1088, 1440, 1920):
+        desk.page.set_viewport_size({"width": width, "height": 700})
+        assert (width, overflowing(desk.page)) == (width, [])
+
+
+@pytest.mark.parametrize("name", ["chat", "knowledge", "reference"])
+def test_page_is_light(desk: Visit, live: LiveSite, name: str) -> None:
+    """All that a first visit loads, uncompressed, under 100 kB."""
+    desk.page.goto(live.url + ADDRESSES[name])
+    desk.page.wait_for_load_state("networkidle")
+    loaded: dict[str, int] = desk.page.evaluate(
+        """() => Object.fromEntries(
+             [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+               .map((entry) => [entry.name, entry.decodedBodySize]))"""
+    )
+    assert len(loaded) >= 4
+    assert sum(loaded.values()) < 100_000
+
+
 def ask(page: Page, text: str) -> None:
     """Say something as the customer and wait for the reply."""
     page.locator("#message").fill(text)
@@ -380,6 +402,27 @@ def test_chat_answers_without_a_reload(desk: Visit, live: LiveSite) -> None:
     assert page.evaluate("window.sameDocument")
     page.reload()
     expect(page.locator(".turn")).to_have_count(2)
+
+
+def test_one_message_at_a_time(desk: Visit, live: LiveSite) -> None:
+    page, held = desk.page, list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.goto(f"{live.url}/projects/seaside/chat")
+    page.route("**/messages", hold)
+    page.locator("#message").fill("What time is breakfast?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#composer")).to_have_attribute("aria-busy", "true")
+    page.keyboard.type("And dinner?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".pending")).to_have_count(1)
+    expect(page.locator("#message")).to_have_value("And dinner?")
+    held[0].continue_()
+    expect(page.locator("#composer")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#message")).to_have_value("And dinner?")
+    assert len(held) == 1
 
 
 def test_suggestion_asks_at_once(desk: Visit, live: LiveSite) -> None:

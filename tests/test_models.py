@@ -13,15 +13,17 @@ import pytest
 from tiny_model import HIDDEN, MAX_TOKENS, write_model, write_wheel
 
 from ouvidor.engines import minilm
+from ouvidor.engines.build import BuiltModel, build
 from ouvidor.engines.checkpoint import ModelUnusable
 from ouvidor.engines.install import install
-from ouvidor.engines.models import MINILM, BuiltModel, ModelFiles, Package, build, find_model, models_folder, verify
+from ouvidor.engines.models import MINILM, ModelFiles, Package, find_model, models_folder, verify
 
 BUILDING = "quantising"
 BUILD_IN_A_PROCESS = """
 import sys
 from pathlib import Path
-from ouvidor.engines.models import ModelFiles, build
+from ouvidor.engines.build import build
+from ouvidor.engines.models import ModelFiles
 built = build(ModelFiles(Path(sys.argv[1]), None), Path(sys.argv[2]), lambda step, done: print(step))
 print(built.model_dump_json())
 """
@@ -95,9 +97,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "model", folder / "data"
 
 
-@pytest.mark.parametrize("part", ["int8.onnx", "tokenizer.json", "int8.json"])
 @pytest.mark.parametrize(
-    "harm", [flip_last_byte, Path.unlink, lambda path: path.write_bytes(b"")], ids=["changed", "gone", "empty"]
+    ("part", "harm"),
+    [
+        ("int8.onnx", flip_last_byte),
+        ("int8.onnx", Path.unlink),
+        ("tokenizer.json", flip_last_byte),
+        ("int8.json", Path.unlink),
+        ("int8.json", lambda path: path.write_bytes(b"")),
+    ],
+    ids=["graph changed", "graph gone", "tokenizer changed", "record gone", "record empty"],
 )
 def test_a_damaged_cache_is_built_anew(
     prepared: tuple[Path, Path], data: Path, part: str, harm: Callable[[Path], object]

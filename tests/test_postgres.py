@@ -27,7 +27,8 @@ import psycopg
 from ouvidor.postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), fsync=False).start()
 with psycopg.connect(server.conninfo()) as connection:
-    print(connection.execute("select pg_postmaster_start_time()::text").fetchone()[0], flush=True)
+    started = connection.execute("select pg_postmaster_start_time()::text").fetchone()[0]
+print(started, flush=True)
 sys.stdin.read()
 """
 FORKED_CHILD_LEAVES = """

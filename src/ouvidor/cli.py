@@ -334,8 +334,8 @@ def knowledge_search(
 
     def plain() -> None:
         table = Table("Score", "Tier", "Section", "Begins", title=f"Confidence {result.confidence:.2f}")
-        for row in rows:
-            table.add_row(f"{row['score']:.2f}", row["tier"], row["heading"] or row["id"], row["content"][:80])
+        for section in result.sections:
+            table.add_row(f"{section.score:.2f}", section.tier, section.heading or section.key, section.content[:80])
         Console().print(table)
 
     show({"confidence": result.confidence, "gate": result.gate, "data": rows}, as_json, plain)

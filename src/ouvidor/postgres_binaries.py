@@ -71,6 +71,21 @@ class ServerUser:
             extra_groups=() if self.is_other else None,
         )
 
+    def demand_entrance(self, folder: Path) -> None:
+        """See that this user can reach a folder.
+
+        Raises:
+            EmbeddedPostgresFailed: one of the folders on the way is closed; the sentence names it.
+        """
+        if self.shell('[ -x "$1" ]', folder).returncode == 0:
+            return
+        way = (*reversed(folder.parents), folder)
+        closed = next(step for step in way if self.shell('[ -x "$1" ]', step).returncode)
+        raise EmbeddedPostgresFailed(
+            f"PostgreSQL runs as the user {self.name}, who may not enter {closed}: "
+            "set OUVIDOR_DATA_DIR to a folder below open ones, such as /var/lib/ouvidor."
+        )
+
 
 def choose_user(area: Path) -> ServerUser:
     """Ourselves; where we are root the owner of `area`, and before that exists `postgres`, else `nobody`.

@@ -76,6 +76,15 @@ def try_lock(descriptor: int) -> bool:
 
 
 @dataclass(frozen=True)
+class PidFile:
+    """What a server tells in its postmaster.pid, also when it has died since."""
+
+    process: str
+    sockets: Path
+    is_ready: bool
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A data folder and its server. Whoever calls `boot` or `halt` holds the lock that admits one process at a time.
 
@@ -98,13 +107,20 @@ class Cluster:
         """PostgreSQL's data folder."""
         return self.area / "data"
 
+    @property
+    def run(self) -> Path:
+        """The folder of the socket: near the data, else, where that path would not fit, below /tmp.
+
+        /tmp and not TMPDIR: it is short, and the same in every session.
+        """
+        near = self.area / "run"
+        digest = hashlib.sha256(os.fsencode(near)).hexdigest()[:16]
+        return near if _fits(near) else Path("/tmp", f"ouvidor-{digest}")  # noqa: S108 - private, see _make_run_folder
+
     def socket_folder(self) -> Path | None:
         """Where the server listens, if it is ready and answers."""
-        status = self._status()
-        if len(status) < 8 or status[7].strip() != "ready":
-            return None
-        folder = Path(status[4])
-        return folder if _answers(folder / SOCKET) else None
+        told = self._pid_file()
+        return told.sockets if told and told.is_ready and _answers(told.sockets / SOCKET) else None
 
     def boot(self) -> Path:
         """Start the server, on a fresh data folder where there is none; where it listens.
@@ -112,45 +128,46 @@ class Cluster:
         Raises:
             EmbeddedPostgresFailed: it cannot start; the sentence says why.
         """
-        deadline = time.monotonic() + LONGEST_WAIT
         with lock_file(self.home / "server.lock") as life:
-            if (sockets := self._outlast_former(life, deadline)) is not None:
+            if (sockets := self._outlast_former(life)) is not None:
                 return sockets
-            self._demand_entrance()
+            self.user.demand_entrance(self.area)
             binaries = find_binaries(self.home, self.user)
-            sockets = self._make_socket_folder()
+            self._make_run_folder()
             leftovers = 'rm -rf "$1"/data.new.* "$1/data/postmaster.pid" "$2/$3.lock"'
-            self.user.shell(leftovers, self.area, sockets, SOCKET)
+            self.user.shell(leftovers, self.area, self.run, SOCKET)
             if not (self.data / "PG_VERSION").exists():
                 self._initialise(binaries)
             log = _open_log(self.home / "server.log")
             try:
-                told = os.fstat(log).st_size
-                server = self._launch(binaries, sockets, log, life)
+                written = os.fstat(log).st_size
+                server = self._launch(binaries, log, life)
             finally:
                 os.close(log)
-        return self._await_ready(server, told, deadline)
+        return self._await_ready(server, written)
 
     def halt(self) -> None:
         """Disconnect everyone, stop the server and wait until all its processes are gone (a minute at most)."""
-        status = self._status()
-        if not status or status[0] not in self._servers():
+        told = self._pid_file()
+        if told is None or told.process not in self._servers():
             return
-        self._signal("INT", status[0])
+        self._signal("INT", told.process)
         deadline = time.monotonic() + LONGEST_WAIT
         with lock_file(self.home / "server.lock") as life:
             while self._is_inhabited(life) and time.monotonic() < deadline:
                 time.sleep(0.01)
-        sockets = Path(status[4]) if len(status) > 4 else self.area
-        if not sockets.is_relative_to(self.area):
-            self.user.shell('rmdir "$1"', sockets)
+        self.user.shell('rmdir "$1"', self.run)
 
-    def _status(self) -> list[str]:
-        """Lines of postmaster.pid: process, data folder, start, port, socket folder, address, memory, state."""
+    def _pid_file(self) -> PidFile | None:
+        """Eight lines: process (negative in single-user mode), data folder, start, port, socket folder, address, shared
+        memory, state; those that are not known yet are missing.
+        """
         try:
-            return os.fsdecode((self.data / "postmaster.pid").read_bytes()).split("\n")
+            text = os.fsdecode((self.data / "postmaster.pid").read_bytes())
         except OSError:
-            return []
+            return None
+        lines = [*text.split("\n"), *[""] * 8]
+        return PidFile(lines[0].strip().lstrip("-"), Path(lines[4]), is_ready=lines[7].strip() == "ready")
 
     def _servers(self) -> list[str]:
         """Process numbers of the living servers in the data folder, as far as the server's user sees them."""
@@ -163,12 +180,13 @@ class Cluster:
         """Whether a process of the server lives; else `life` is locked. A server started by hand holds no lock."""
         return not try_lock(life) or bool(self._servers())
 
-    def _outlast_former(self, life: int, deadline: float) -> Path | None:
+    def _outlast_former(self, life: int) -> Path | None:
         """Wait until a server that lives here is ready, then where it listens, or gone, then None.
 
         Without its postmaster a backend goes on with its query, however long that takes: it is ended.
         """
         patience = time.monotonic() + ORPHANS_MAY_TAKE
+        deadline = time.monotonic() + LONGEST_WAIT
         while self._is_inhabited(life):
             if (sockets := self.socket_folder()) is not None:
                 return sockets
@@ -186,35 +204,19 @@ class Cluster:
 
     def _end_orphans(self) -> None:
         servers = self._servers()
-        if servers and not set(self._status()[:1]) & set(servers):
+        told = self._pid_file()
+        if servers and (told is None or told.process not in servers):
             self._signal("QUIT", *servers)
 
-    def _demand_entrance(self) -> None:
-        if self.user.shell('[ -x "$1" ]', self.area).returncode == 0:
-            return
-        path = (*reversed(self.area.parents), self.area)
-        closed = next(folder for folder in path if self.user.shell('[ -x "$1" ]', folder).returncode)
-        raise EmbeddedPostgresFailed(
-            f"PostgreSQL runs as the user {self.user.name}, who may not enter {closed}: "
-            "set OUVIDOR_DATA_DIR to a folder below open ones, such as /var/lib/ouvidor."
-        )
-
-    def _make_socket_folder(self) -> Path:
-        """A folder that is the server user's alone and whose socket has a path that fits: near, else below /tmp.
-
-        /tmp and not TMPDIR: it is short, and the same in every session.
-        """
-        near = self.area / "run"
-        digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
-        folder = near if _fits(near) else Path("/tmp", f"ouvidor-{digest}")  # noqa: S108 - ownership is verified below
-        self.user.shell('mkdir -m 700 "$1"', folder)
-        found = folder.lstat()
+    def _make_run_folder(self) -> None:
+        """Make the folder of the socket, or see that it is the server user's alone."""
+        self.user.shell('mkdir -m 700 "$1"', self.run)
+        found = self.run.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.user.uid or found.st_mode & 0o077:
             raise EmbeddedPostgresFailed(
-                f"The path of the socket in {near} is too long, and {folder} is not a private folder of "
-                f"{self.user.name}: remove it, or set OUVIDOR_DATA_DIR to a shorter path."
+                f"PostgreSQL's socket needs {self.run} as a private folder of {self.user.name}: "
+                "remove what is there, or set OUVIDOR_DATA_DIR to a shorter path."
             )
-        return folder
 
     def _initialise(self, binaries: Path) -> None:
         """Make the data folder under another name, for initdb writes PG_VERSION first and may outlive us."""
@@ -228,7 +230,7 @@ class Cluster:
             raise EmbeddedPostgresFailed(f"PostgreSQL cannot make its data folder in {self.area}: {_last(made.stderr)}")
         fresh.rename(self.data)
 
-    def _launch(self, binaries: Path, sockets: Path, log: int, life: int) -> subprocess.Popen[bytes]:
+    def _launch(self, binaries: Path, log: int, life: int) -> subprocess.Popen[bytes]:
         me = name_of(os.geteuid()).replace('"', '""')
         access = {"hba_file": "local all all peer map=own\n", "ident_file": f'own "{me}" all\n'}
         settings = SETTINGS | ({} if self.fsync else WITHOUT_FSYNC)
@@ -238,16 +240,19 @@ class Cluster:
             path.chmod(0o644)
             settings[name] = str(path)
         options = [f"--{name}={value}" for name, value in settings.items()]
-        server = self.user.spawn(binaries / "postgres", "-D", self.data, "-k", sockets, *options, output=log, keep=life)
+        server = self.user.spawn(
+            binaries / "postgres", "-D", self.data, "-k", self.run, *options, output=log, keep=life
+        )
         threading.Thread(target=server.wait, name="ouvidor-postgres-reaper", daemon=True).start()
         return server
 
-    def _await_ready(self, server: subprocess.Popen[bytes], told: int, deadline: float) -> Path:
-        """Wait until the server answers; what it wrote beyond `told` bytes of its log explains why it did not."""
+    def _await_ready(self, server: subprocess.Popen[bytes], written: int) -> Path:
+        """Wait until the server answers; what it wrote beyond `written` bytes of its log explains why it did not."""
+        deadline = time.monotonic() + LONGEST_WAIT
         while (sockets := self.socket_folder()) is None:
             log = self.home / "server.log"
             if server.poll() is not None:
-                text = log.read_bytes()[told:].decode(errors="replace")
+                text = log.read_bytes()[written:].decode(errors="replace")
                 raise EmbeddedPostgresFailed(
                     f"PostgreSQL in {self.data} ended as it started: {_last(text)} (see {log})"
                 )

@@ -39,7 +39,7 @@ async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
-    while not server.started and not running.done():
+    while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(POLL_SECONDS)
     if server.started:
         await _say_where(rt, access)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def add_jobs(app: App) -> None:
     """Make the product's jobs known to this queue; nothing happens where they are."""
-    if INDEX_JOB in app.tasks:
+    if INDEX_JOB in app.tasks:  # pyright: ignore[reportUnknownMemberType] - not typed by Procrastinate
         return
     retry = RetryStrategy(max_attempts=MOST_ATTEMPTS, exponential_wait=2)
     app.task(name=INDEX_JOB, pass_context=True, retry=retry)(index)
@@ -83,4 +83,4 @@ async def work(rt: Runtime, *, once: bool = False) -> None:
 
 
 def _runtime(context: JobContext) -> Runtime:
-    return context.additional_context["runtime"]
+    return context.additional_context["runtime"]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - not typed by Procrastinate

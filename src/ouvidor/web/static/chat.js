@@ -114,7 +114,7 @@ composer.addEventListener("submit", (event) => {
 message.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  composer.requestSubmit();
+  if (message.value.trim()) composer.requestSubmit();
 });
 
 message.addEventListener("input", () => {
