@@ -140,6 +140,10 @@ def postmaster(folder: Path) -> int:
     return int((data(folder) / "postmaster.pid").read_text().split("\n")[0])
 
 
+def socket_folder(server: EmbeddedPostgres) -> Path:
+    return Path(str(conninfo_to_dict(server.conninfo())["host"]))
+
+
 def ask(server: EmbeddedPostgres, question: str, database: str = "ouvidor") -> object:
     with psycopg.connect(server.conninfo(database), autocommit=True) as connection:
         row = connection.execute(question.encode()).fetchone()
@@ -166,7 +170,7 @@ def test_first_start_gives_a_private_server_with_vectors(fresh: Path) -> None:
         do(server, "create extension vector")
         assert [permissions(path) for path in (data(fresh).parent, data(fresh))] == [0o700, 0o700]
         assert permissions(home(fresh)) & 0o066 == 0
-        assert permissions(Path(str(conninfo_to_dict(server.conninfo())["host"]), ".s.PGSQL.5432")) == 0o700
+        assert permissions(socket_folder(server) / ".s.PGSQL.5432") == 0o700
     assert processes_below(fresh) == []
 
 
@@ -279,16 +283,16 @@ def test_a_postmaster_that_nobody_buries_is_not_waited_for(folder: Path) -> None
 
 
 def test_a_stale_pid_that_another_program_now_has_is_ignored(folder: Path) -> None:
-    with EmbeddedPostgres(folder, fsync=False) as server:
-        lines = (data(folder) / "postmaster.pid").read_text().split("\n")
-        sockets = Path(lines[4])
-        owner = data(folder).stat().st_uid if os.geteuid() == 0 else None
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd="/", user=owner) as unrelated:
-        stale = "\n".join([str(unrelated.pid), *lines[1:]])
-        (data(folder) / "postmaster.pid").write_text(stale)
-        (sockets / ".s.PGSQL.5432.lock").write_text(stale)
-        with server:
-            assert ask(server, "select 1") == 1
+    owner = data(folder).stat().st_uid if os.geteuid() == 0 else None
+    with (
+        EmbeddedPostgres(folder, fsync=False) as server,
+        subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd="/", user=owner) as unrelated,
+    ):
+        dead = str(postmaster(folder))
+        os.kill(int(dead), signal.SIGKILL)
+        for stale in (data(folder) / "postmaster.pid", socket_folder(server) / ".s.PGSQL.5432.lock"):
+            stale.write_text(stale.read_text().replace(dead, str(unrelated.pid), 1))
+        assert ask(server.start(), "select 1") == 1
         assert unrelated.poll() is None
         unrelated.communicate()
 
@@ -334,7 +338,7 @@ def test_databases_are_made_copied_and_dropped(folder: Path) -> None:
 def test_a_path_unfit_for_a_socket_gets_a_private_folder_elsewhere(fresh: Path, name: str) -> None:
     unfit = fresh / name
     with EmbeddedPostgres(unfit, fsync=False) as server, another_process(unfit) as joined:
-        sockets = Path(str(conninfo_to_dict(server.conninfo())["host"]))
+        sockets = socket_folder(server)
         assert not sockets.is_relative_to(fresh)
         assert permissions(sockets) == 0o700
         assert sockets.stat().st_uid == data(unfit).stat().st_uid

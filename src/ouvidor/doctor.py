@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import text as sql
 
+from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.runtime import Runtime
 
 HEARTBEAT_LIMIT_SECONDS = 30
@@ -45,12 +46,8 @@ async def _database(rt: Runtime) -> Finding:
 def _model(rt: Runtime) -> Finding:
     if rt.embedder.dimension:
         return Finding("Embedding model", "good", f"{rt.embedder.name}, {rt.embedder.dimension} dimensions, verified.")
-    return Finding(
-        "Embedding model",
-        "attention",
-        "There is none: search goes by words alone.",
-        "Run `ouvidor model install`, or set OUVIDOR_MODEL_DIR.",
-    )
+    reason = rt.embedder.reason if isinstance(rt.embedder, NoEmbedder) else ""
+    return Finding("Embedding model", "attention", "Search goes by words (BM25) alone.", reason)
 
 
 async def _worker(rt: Runtime) -> Finding:

@@ -31,7 +31,6 @@ SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "512MB",
-    "min_wal_size": "80MB",
     "idle_in_transaction_session_timeout": "10min",
     "log_checkpoints": "off",
     "log_timezone": "UTC",
@@ -44,7 +43,8 @@ LONGEST_WAIT = 60.0  # seconds
 ORPHANS_MAY_TAKE = 1.0  # seconds
 LARGEST_LOG = 10_000_000  # bytes
 
-# Prints the process numbers of the servers that stand in the folder $1; a zombie stands nowhere.
+# Prints the process numbers of the servers that stand in the folder $1; a zombie stands nowhere. macOS has no /proc (not
+# run there; on Linux lsof finds the same processes).
 LIST_SERVERS = """
 if cd /proc/self 2>/dev/null && cd /proc; then
     for process in [0-9]*; do
@@ -109,13 +109,15 @@ class Cluster:
 
     @property
     def run(self) -> Path:
-        """The folder of the socket: near the data, else, where that path would not fit, below /tmp.
+        """The folder of the socket: near the data, else, where the kernel or libpq cannot take that path, below /tmp.
 
-        /tmp and not TMPDIR: it is short, and the same in every session.
+        /tmp and not TMPDIR: it is short, and the same in every session. libpq splits at commas.
         """
         near = self.area / "run"
+        if len(os.fsencode(near / SOCKET)) <= LONGEST_SOCKET_PATH and "," not in str(near):
+            return near
         digest = hashlib.sha256(os.fsencode(near)).hexdigest()[:16]
-        return near if _fits(near) else Path("/tmp", f"ouvidor-{digest}")  # noqa: S108 - private, see _make_run_folder
+        return Path("/tmp", f"ouvidor-{digest}")  # noqa: S108 - _make_run_folder sees that it is private
 
     def socket_folder(self) -> Path | None:
         """Where the server listens, if it is ready and answers."""
@@ -285,11 +287,6 @@ def _answers(path: Path) -> bool:
             return probe.recv(1) == b"N"
         except OSError:
             return False
-
-
-def _fits(folder: Path) -> bool:
-    """Whether a socket in the folder has a path that the kernel and libpq (which splits at commas) can take."""
-    return len(os.fsencode(folder / SOCKET)) <= LONGEST_SOCKET_PATH and "," not in str(folder)
 
 
 def _open_log(path: Path) -> int:

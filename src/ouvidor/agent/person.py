@@ -16,36 +16,55 @@ _PERSON_EN = (
     r"|(?:your|the) (?:team|staff))"
 )
 _WISH_PT = (
-    r"(?:quero|queria|quer|preciso|gostaria de|posso|podemos|poderia|pode|podem|consigo|da pra|da para|tem como|como faco para"
-    r"|como faco pra|como posso|desejo|prefiro|necessito|exijo|me deixa|deixa eu|vamos|bora|vou|so)"
+    r"(?:quero|queria|quer|preciso|gostaria de|posso|podemos|poderia|pode|podem|consigo|da pra|da para|tem como"
+    r"|como faco para|como faco pra|como posso|desejo|prefiro|necessito|exijo|me deixa|deixa eu|vamos|bora|vou|so)"
 )
 _WISH_EN = (
-    r"(?:i (?:really |just |would |d |only )*(?:want|need|like|wish|prefer|demand|have)|can i|could i|may i|let me|please|how (?:do|can) i"
-    r"|is it possible to|can you|could you|would you|i m trying|i must|id like|i ll)"
+    r"(?:i (?:really |just |would |d |only )*(?:want|need|like|wish|prefer|demand|have)|can i|could i|may i|let me"
+    r"|please|how (?:do|can) i|is it possible to|can you|could you|would you|i m trying|i must|id like|i ll)"
 )
 _ARTICLE = (
     r"(?:(?:com|para|pra|por|a|o|um|uma|os|as|algum|alguma|outro|outra|to|with|the|an|another|some|your|any|me) )*"
 )
-_SAYS_SO = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"\b{_WISH_PT} (?:\w+ ){{0,3}}(?:falar|conversar|fala|tratar|contato|contatar|atendid[oa]|conectado) {_ARTICLE}(?:por )?{_PERSON_PT}\b",
-        rf"\b(?:quero|queria|preciso de|preciso|prefiro|exijo|chama|chame|chamar|cade|quero um) {_ARTICLE}"
-        r"(?:atendentes?|humano|ser humano|pessoa (?:real|de verdade|humana)|operador[ae]?|(?:atendimento|suporte) humano|supervisor[ae]?|gerente)\b",
-        rf"\bme (?:passa|passe|transfere|transfira|coloca|coloque|encaminha|encaminhe|conecta|liga) {_ARTICLE}(?:pro |ao |no )?{_PERSON_PT}\b",
-        rf"\b(?:pode|poderia|consegue|quero|queria) (?:me )?(?:passar|transferir|encaminhar|chamar|ser transferid[oa]) {_ARTICLE}(?:pro |ao )?{_PERSON_PT}\b",
-        rf"\b(?:transferir|transfira|passar|passa|transfere)(?: para| pra| pro| ao| a)+ {_ARTICLE}{_PERSON_PT}\b",
-        rf"\b{_WISH_EN} (?:\w+ ){{0,4}}(?:speak|talk|chat|transferred|transfer|transfer me|connect|connected|connect me|put me through) {_ARTICLE}{_PERSON_EN}\b",
-        rf"\b(?:transfer|connect|put|pass|send|hand) me (?:\w+ ){{0,2}}{_ARTICLE}{_PERSON_EN}\b",
-        rf"\b(?:speak|talk|chat) (?:to|with) {_ARTICLE}{_PERSON_EN}(?: (?:please|now|asap))?$",
-        r"\b(?:i (?:really |just )?(?:want|need)|get me|give me|i d like|i would like) (?:a |an |the |some |to have a )?"
-        r"(?:(?:real |live |actual |human )*(?:agent|human|operator|representative|rep)|real person|live person|human being|manager|supervisor)\b",
-        r"\b(?:atendimento|suporte|ajuda) humano? ?(?:por favor|urgente|agora)$",
-    )
+_STAFF_PT = (
+    r"(?:atendentes?|humano|ser humano|pessoa (?:real|de verdade|humana)|operador[ae]?|(?:atendimento|suporte) humano"
+    r"|supervisor[ae]?|gerente)"
 )
+_STAFF_EN = (
+    r"(?:(?:real |live |actual |human )*(?:agent|human|operator|representative|rep)|(?:real|live) person|human being"
+    r"|manager|supervisor)"
+)
+_PATTERNS = (
+    (
+        rf"\b{_WISH_PT} (?:\w+ ){{0,3}}(?:falar|conversar|fala|tratar|contato|contatar|atendid[oa]|conectado) "
+        rf"{_ARTICLE}(?:por )?{_PERSON_PT}\b"
+    ),
+    rf"\b(?:quero|queria|preciso de|preciso|prefiro|exijo|chama|chame|chamar|cade) {_ARTICLE}{_STAFF_PT}\b",
+    (
+        r"\bme (?:passa|passe|transfere|transfira|coloca|coloque|encaminha|encaminhe|conecta|liga) "
+        rf"{_ARTICLE}(?:pro |ao |no )?{_PERSON_PT}\b"
+    ),
+    (
+        r"\b(?:pode|poderia|consegue|quero|queria) (?:me )?(?:passar|transferir|encaminhar|chamar|ser transferid[oa]) "
+        rf"{_ARTICLE}(?:pro |ao )?{_PERSON_PT}\b"
+    ),
+    rf"\b(?:transferir|transfira|passar|passa|transfere)(?: para| pra| pro| ao| a)+ {_ARTICLE}{_STAFF_PT}\b",
+    r"\b(?:atendimento|suporte|ajuda) humano? ?(?:por favor|urgente|agora)$",
+    (
+        rf"\b{_WISH_EN} (?:\w+ ){{0,4}}(?:speak|talk|chat|transferred|connected|connect me|transfer me|put me through) "
+        rf"{_ARTICLE}{_PERSON_EN}\b"
+    ),
+    rf"\b(?:transfer|connect|put|pass|send|hand) me (?:\w+ ){{0,2}}{_ARTICLE}{_PERSON_EN}\b",
+    rf"\b(?:speak|talk|chat) (?:to|with) {_ARTICLE}{_PERSON_EN}(?: (?:please|now|asap))?$",
+    (
+        r"\b(?:i (?:really |just )?(?:want|need)|get me|give me|i d like|i would like) "
+        rf"(?:a |an |the |some |to have a )?{_STAFF_EN}\b"
+    ),
+)
+_SAYS_SO = tuple(re.compile(pattern) for pattern in _PATTERNS)
 _REFUSES = re.compile(
-    r"\b(?:nao (?:quero|preciso|precisa|queria|gostaria)|sem (?:precisar )?|don t (?:want|need)|do not (?:want|need)|no need|without)\b"
-    r"[\w ]{0,30}(?:falar|atendente|humano|pessoa|speak|talk|human|agent|person)"
+    r"\b(?:nao (?:quero|preciso|precisa|queria|gostaria)|sem (?:precisar )?|(?:don t|do not) (?:want|need)"
+    r"|no need|without)\b[\w ]{0,30}(?:falar|atendente|humano|pessoa|speak|talk|human|agent|person)"
 )
 
 

@@ -82,6 +82,11 @@ def _stem(word: str, language: Language) -> str:
     return found[0] if found else ""
 
 
+def content_stems(text: str, language: Language) -> frozenset[str]:
+    """The stems of `text` that name something: search terms without the words of asking."""
+    return frozenset(terms(text, language)) - _ASKING
+
+
 def parse_question(question: str, language: Language) -> Asked:
     """Kind, stems, head and preposition of a question."""
     folded = fold(question).strip(" \"'“”¿")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ouvidor.web.contexts import ApiAnswer, ApiField, ApiOperation, ApiTag, Paragraph, Span
@@ -64,12 +65,14 @@ def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> ApiField:
 
 
 def _answer(document: dict[str, Any], status: str, part: dict[str, Any]) -> ApiAnswer:
+    """A status and its body; that a field of an answer is always there goes without saying."""
     body = _first(part.get("content", {}))
     good = status.startswith("2")
+    fields = _fields(document, body.get("schema", {})) if good else ()
     return ApiAnswer(
         status=status,
         description=paragraphs(part.get("description", "")),
-        fields=tuple(_fields(document, body.get("schema", {}))) if good else (),
+        fields=tuple(replace(field, required=False) for field in fields),
         example=_example(document, body) if good else "",
     )
 

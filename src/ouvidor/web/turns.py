@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
@@ -50,12 +50,11 @@ async def read_talk(
     conversation = (await session.execute(select(Conversation).where(*mine))).scalar_one_or_none()
     if conversation is None:
         return Talk()
-    of_it = (Turn.project_id == project.id, Turn.conversation_id == conversation.id)
-    last = (await session.execute(select(func.count()).where(*of_it))).scalar_one()
+    last = conversation.turns
     first = _first_shown(last, wanted)
-    query = select(Turn).where(*of_it).order_by(Turn.number).offset(first - 1).limit(WINDOW)
-    rows = (await session.execute(query)).scalars().all()
-    views = await _views(session, project, rows, first)
+    shown = (Turn.project_id == project.id, Turn.conversation_id == conversation.id, Turn.number >= first)
+    rows = (await session.execute(select(Turn).where(*shown).order_by(Turn.number).limit(WINDOW))).scalars().all()
+    views = await _views(session, project, rows)
     return Talk(
         status=next(status for status in STATUSES if status == conversation.status),
         turns=tuple(views),
@@ -71,31 +70,30 @@ def _first_shown(last: int, wanted: int) -> int:
     return newest if not 1 <= wanted < newest else max(1, wanted - WINDOW // 2)
 
 
-async def _views(session: AsyncSession, project: Project, rows: Sequence[Turn], first: int) -> list[TurnView]:
+async def _views(session: AsyncSession, project: Project, rows: Sequence[Turn]) -> list[TurnView]:
     ids = [row.id for row in rows]
-    query = select(Message).where(Message.turn_id.in_(ids), Message.verified).order_by(Message.position)
+    said = (Message.project_id == project.id, Message.turn_id.in_(ids), Message.verified)
+    query = select(Message).where(*said).order_by(Message.position)
     messages: dict[UUID, list[Message]] = {row.id: [] for row in rows}
     for message in (await session.execute(query)).scalars():
         if message.turn_id is not None:
             messages[message.turn_id].append(message)
-    shown = select(ShownSection.turn_id, ShownSection.rank, ShownSection.cited).where(ShownSection.turn_id.in_(ids))
+    columns = select(ShownSection.turn_id, ShownSection.rank, ShownSection.cited)
+    shown = columns.where(ShownSection.project_id == project.id, ShownSection.turn_id.in_(ids))
     cited: dict[UUID, list[int]] = {row.id: [] for row in rows}
     retrieved = dict.fromkeys(ids, 0)
     for part in await session.execute(shown.order_by(ShownSection.rank)):
         retrieved[part.turn_id] += 1
         if part.cited:
             cited[part.turn_id].append(part.rank + 1)
-    return [
-        replace(_view(project, row, number, messages[row.id], cited[row.id]), retrieved=retrieved[row.id])
-        for number, row in enumerate(rows, start=first)
-    ]
+    return [replace(_view(project, row, messages[row.id], cited[row.id]), retrieved=retrieved[row.id]) for row in rows]
 
 
-def _view(project: Project, row: Turn, number: int, messages: Sequence[Message], cited: Sequence[int]) -> TurnView:
+def _view(project: Project, row: Turn, messages: Sequence[Message], cited: Sequence[int]) -> TurnView:
     reply = next((message for message in messages if message.role == "AGENT"), None)
     took = row.answered_at and (row.answered_at - row.started_at).total_seconds() * 1000
     return TurnView(
-        number=number,
+        number=row.number,
         at=row.started_at,
         said="\n".join(message.content for message in messages if message.role == "USER"),
         reply=_reply(reply.content, cited, row.move) if reply else (),
@@ -128,7 +126,8 @@ async def _selected(
     by_message = (index for index, view in enumerate(views) if message_id and view.message_id == str(message_id))
     by_number = (index for index, view in enumerate(views) if view.number == wanted)
     index = next(by_number, next(by_message, len(rows) - 1))
-    query = select(ShownSection).where(ShownSection.turn_id == rows[index].id).order_by(ShownSection.rank)
+    of_it = (ShownSection.project_id == rows[index].project_id, ShownSection.turn_id == rows[index].id)
+    query = select(ShownSection).where(*of_it).order_by(ShownSection.rank)
     gate = rows[index].gate or 0.0
     sources = tuple(_source(section, gate) for section in (await session.execute(query)).scalars())
     return replace(views[index], sources=sources)

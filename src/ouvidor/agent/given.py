@@ -1,0 +1,53 @@
+"""All that an engine may know in a turn of the bot."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ouvidor.text import Language
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message of the conversation before the question; what only the client vouches for is not `verified`."""
+
+    role: Literal["USER", "AGENT"]
+    content: str
+    verified: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """A retrieved section: `number` is its index among those retrieved, `score` its relevance from 0 to 1.
+
+    `question` is its question or title.
+    """
+
+    number: int
+    question: str | None
+    text: str
+    tier: Literal["N1", "N2"]
+    language: Language
+    score: float
+    phrasings: tuple[str, ...] = ()
+
+    @property
+    def answers_a_question(self) -> bool:
+        """Whether `text` is the answer to `question`, rather than a passage under a title."""
+        return bool(self.phrasings) or (self.question or "").rstrip().endswith("?")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is given to the task `reply`; `sources` stand best first, `history` oldest first.
+
+    `confidence` is the probability that the best source answers; below `threshold` nothing is answered from sources.
+    `persona` is the name by which the bot introduces itself, or a longer description of its manner.
+    """
+
+    question: str
+    history: tuple[Said, ...]
+    sources: tuple[Source, ...]
+    language: Language
+    confidence: float
+    threshold: float
+    persona: str = ""
