@@ -25,7 +25,7 @@ from ouvidor.text import Language, sentences, terms
 
 WEIGHTS = Path(spans.__file__).with_name("spans.json")
 L2, EPOCHS, RATE, BATCH, SHARPNESS = 3e-3, 15, 0.05, 16, 2.0
-SMALLEST_WEIGHT = 0.02
+SMALLEST_WEIGHT = 0.05
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from conftest import quickest_place
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 
@@ -59,14 +60,6 @@ def processes_below(folder: Path) -> list[int]:
         if stands.is_relative_to(folder):
             found.append(int(process.name))
     return found
-
-
-def quickest_place() -> Path:
-    """Memory where there is a gigabyte of it and programs may run from there, else the disk."""
-    memory = Path("/dev/shm")
-    if memory.exists() and shutil.disk_usage(memory).free > 1 << 30 and not os.statvfs(memory).f_flag & os.ST_NOEXEC:
-        return memory
-    return Path("/tmp")
 
 
 @contextmanager

@@ -45,6 +45,7 @@ def main() -> None:
 def with_runtime(deed: "Callable[[Runtime], Coroutine[Any, Any, T]]") -> T:
     """Open what runs on the configured database, do the deed, close everything."""
     import asyncio
+    import signal
 
     from ouvidor.errors import Misconfigured
     from ouvidor.migrations.run import is_current, upgrade
@@ -59,10 +60,16 @@ def with_runtime(deed: "Callable[[Runtime], Coroutine[Any, Any, T]]") -> T:
             raise Misconfigured("The database has an older form: run `ouvidor migrate` first.")
 
         async def run() -> T:
+            task = asyncio.current_task()
+            assert task is not None
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
             async with open_runtime(settings, address) as rt:
                 return await deed(rt)
 
-        return asyncio.run(run())
+        try:
+            return asyncio.run(run())
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise typer.Exit(130) from None
 
 
 def show(value: Any, as_json: bool, plain: Callable[[], None]) -> None:

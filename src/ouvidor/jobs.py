@@ -17,14 +17,15 @@ def job_app(conninfo: str) -> App:
 async def enqueue(session: AsyncSession, app: App, name: str, *, once: str | None = None, **arguments: Any) -> bool:
     """Put the job `name` into the queue within the caller's transaction: a rollback drops it.
 
-    `once` names jobs that need not wait twice: while one of that name waits, another is not added.
+    `once` names jobs that need not wait twice: while one of that name waits, another is not added; while one runs, the
+    next waits.
 
     Returns:
         Whether a job was added.
     """
     connection = await session.connection()
     raw = (await connection.get_raw_connection()).driver_connection
-    deferrer = app.configure_task(name, allow_unknown=True, queueing_lock=once, connection=raw)
+    deferrer = app.configure_task(name, allow_unknown=True, queueing_lock=once, lock=once, connection=raw)
     try:
         async with session.begin_nested():
             await deferrer.defer_async(**arguments)

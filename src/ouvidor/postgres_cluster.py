@@ -43,8 +43,8 @@ LONGEST_WAIT = 60.0  # seconds
 ORPHANS_MAY_TAKE = 1.0  # seconds
 LARGEST_LOG = 10_000_000  # bytes
 
-# Prints the process numbers of the servers that stand in the folder $1; a zombie stands nowhere. macOS has no /proc (not
-# run there; on Linux lsof finds the same processes).
+# Prints the process numbers of the servers that stand in the folder $1; a zombie stands nowhere. macOS has no /proc
+# (not run there; on Linux lsof finds the same processes).
 LIST_SERVERS = """
 if cd /proc/self 2>/dev/null && cd /proc; then
     for process in [0-9]*; do

@@ -2,12 +2,13 @@
 
 import os
 import secrets
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Generator, Hashable
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from procrastinate import App
@@ -23,9 +24,36 @@ from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.settings import Settings
 
 
+T = TypeVar("T")
+
+
 def utc_now() -> datetime:
     """The time of day, aware, in UTC."""
     return datetime.now(UTC)
+
+
+class Memory:
+    """What a process remembers of a few things that are dear to read, each until its revision changes."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._size = size
+        self._kept: OrderedDict[Hashable, tuple[int, object]] = OrderedDict()
+
+    def get(self, key: Hashable, revision: int) -> object | None:
+        """What was put under this key for this revision, or None."""
+        kept = self._kept.get(key)
+        if kept is None or kept[0] != revision:
+            return None
+        self._kept.move_to_end(key)
+        return kept[1]
+
+    def put(self, key: Hashable, revision: int, value: T) -> T:
+        """Remember `value`; what was not asked for the longest gives way."""
+        self._kept[key] = (revision, value)
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+        return value
 
 
 @dataclass(frozen=True)
@@ -39,6 +67,7 @@ class Runtime:
     embedder: Embedder
     secret: bytes
     clock: Callable[[], datetime] = utc_now
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True)
@@ -58,8 +87,6 @@ def database_address(settings: Settings) -> Generator[DatabaseAddress]:
         yield DatabaseAddress(url=url, conninfo=plain)
         return
     with EmbeddedPostgres(settings.data_dir) as server:
-        if not server.database_exists("ouvidor"):
-            server.create_database("ouvidor")
         yield DatabaseAddress(url=server.url(), conninfo=server.conninfo())
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from rich.console import Console
@@ -37,14 +39,30 @@ async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     running = asyncio.create_task(server.serve())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.stop)
     while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(POLL_SECONDS)
     if server.started:
         await _say_where(rt, access)
     with suppress(asyncio.CancelledError):
         await running
+
+
+class _Server(uvicorn.Server):
+    """Stops in order at a signal and returns: uvicorn would raise the signal again and so skip our own closing."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to `serve`."""
+        yield
+
+    def stop(self) -> None:
+        """Finish what runs, then return; the second time at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 async def _ready_demo(rt: Runtime) -> DemoAccess:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.rules import Mode, SpecialistReply
 from ouvidor.agent import phrases
+from ouvidor.agent.lookup import look_up
 from ouvidor.agent.policy import Decision, Facts, Move, Policy, Reason, decide
 from ouvidor.agent.reply import REPLY, Draft, Given, Said, Source
-from ouvidor.knowledge.search import FoundSection, SearchResult, search
+from ouvidor.knowledge.search import FoundSection, SearchResult
 from ouvidor.runtime import Runtime
 from ouvidor.text import Language, detect_language
 
@@ -37,7 +38,7 @@ async def answer(
 ) -> Reply:
     """The bot's reply to `question`; `language` is that of the conversation so far, `clarifications` those asked."""
     spoken = customer_language(project, question, language)
-    found = await search(rt, project, question, limit=project.sections_shown)
+    found = await look_up(rt, project, question, spoken)
     gate = found.gate if project.relevance_gate is None else project.relevance_gate
     given = Given(
         question=question,

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ouvidor.agent.given import Source
@@ -38,6 +38,7 @@ _AND: Mapping[Language, str] = {
     "pt": r"\s*,?\s+(?:e também|e|mas|além disso|também)\s+",
     "en": r"\s*,?\s+(?:and also|and|but|also|plus)\s+",
 }
+_NAMES_TWO = re.compile(r"\b(?:e|ou|and|or)\b|,|&|\+", re.IGNORECASE)
 _POINTS_BACK = re.compile(
     r"\b(?:it|its|that|this|they|them|there|one|ele|ela|eles|elas|isso|esse|essa|disso|nele|nela|dele|dela|la)\b"
 )
@@ -49,6 +50,32 @@ class Part:
 
     ask: str
     source: Source
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Sections with the stems of their headings (question and phrasings) and of all they say.
+
+    `weight` is the inverse frequency of a stem among the sections; what may be asked of anything counts little, and
+    a stem of no section as much as the rarest.
+    """
+
+    sources: tuple[Source, ...]
+    headings: tuple[frozenset[str], ...]
+    stems: tuple[frozenset[str], ...]
+    weight: Mapping[str, float]
+    rarest: float
+
+    def total(self, stems: Collection[str]) -> float:
+        """The sum of the stems' weights."""
+        return sum(self.weight.get(stem, self.rarest) for stem in stems)
+
+    def coverage(self, asked: frozenset[str], place: int) -> float:
+        """The share of the question's weight in a section, 0 where its heading shares no word with the question."""
+        if self.sources[place].question and not asked & self.headings[place]:
+            return 0.0
+        total = self.total(asked)
+        return self.total(asked & self.stems[place]) / total if total else 0.0
 
 
 def without_courtesies(message: str, language: Language) -> str:
@@ -99,74 +126,52 @@ def parts_of(message: str, sources: Sequence[Source], language: Language) -> lis
     of one, that the others do not.
     """
     best = sources[0]
-    rivals = [source for source in sources if source.score >= _RELATIVE_SCORE * best.score]
-    weights = _weights(sources)
     asks = split_asks(message, language)
+    if len(asks) == 1 and not _NAMES_TWO.search(asks[0]):
+        return [Part(asks[0], best)]
+    index = _index([source for source in sources if source.score >= _RELATIVE_SCORE * best.score])
     if len(asks) == 1:
-        second = _complement(asks[0], rivals, weights, language)
+        second = _complement(asks[0], index, language)
         return [Part(asks[0], best)] + ([Part(asks[0], second)] if second else [])
     parts: list[Part] = []
     for ask in asks:
-        source = _best_for(ask, rivals, weights)
+        source = _best_for(ask, index)
         if source and all(part.source.number != source.number for part in parts):
             parts.append(Part(ask, source))
     return parts if len(parts) > 1 else [Part(without_courtesies(message, language), best)]
 
 
-def _best_for(ask: str, sources: Sequence[Source], weights: Mapping[str, float]) -> Source | None:
-    """The section that covers the question best, the first unless another does clearly; None where none does well."""
-    covered = [_coverage(content_stems(ask, source.language), source, weights) for source in sources]
-    place = max(range(len(sources)), key=lambda index: (covered[index], -index))
-    if covered[place] < covered[0] + _BETTER_BY:
-        place = 0
-    return sources[place] if covered[place] >= _WELL_COVERED else None
-
-
-def _complement(
-    message: str, sources: Sequence[Source], weights: Mapping[str, float], language: Language
-) -> Source | None:
-    """A section with what the best one lacks of a question that names two things: "parking and pool hours"."""
-    if not re.search(r"\b(?:e|ou|and|or)\b|,|&|\+", message):
-        return None
-    asked = content_stems(message, language)
-    lacking = {stem for stem in asked - _stems(sources[0]) if stem in weights}
-    total = sum(weights.get(stem, _rarest(weights)) for stem in asked)
-    if not lacking or sum(weights[stem] for stem in lacking) < _WORTH_JOINING * total:
-        return None
-    for source in sources[1:]:
-        if source.language == language and lacking <= _stems(source) and lacking & _heading(source):
-            return source
-    return None
-
-
-def _coverage(asked: frozenset[str], source: Source, weights: Mapping[str, float]) -> float:
-    """The share of the question's weight found in the section, 0 where its heading shares no word with the question.
-
-    Words of no section weigh as the rarest.
-    """
-    if source.question and not asked & _heading(source):
-        return 0.0
-    rarest = _rarest(weights)
-    total = sum(weights.get(stem, rarest) for stem in asked)
-    return sum(weights.get(stem, rarest) for stem in asked & _stems(source)) / total if total else 0.0
-
-
-def _heading(source: Source) -> frozenset[str]:
-    return frozenset(terms(" ".join([source.question or "", *source.phrasings]), source.language))
-
-
-def _stems(source: Source) -> frozenset[str]:
-    return frozenset(terms(" ".join([source.question or "", *source.phrasings, source.text]), source.language))
-
-
-def _weights(sources: Sequence[Source]) -> dict[str, float]:
-    """Inverse frequency of each stem among the sections at hand; what may be asked of anything counts little."""
-    frequency = Counter(stem for source in sources for stem in _stems(source)) | Counter(dict.fromkeys(_GENERIC, 1))
-    return {
+def _index(sources: Sequence[Source]) -> _Index:
+    headings = [" ".join([source.question or "", *source.phrasings]) for source in sources]
+    stems = tuple(
+        frozenset(terms(f"{heading} {source.text}", source.language))
+        for heading, source in zip(headings, sources, strict=True)
+    )
+    frequency = Counter(stem for held in stems for stem in held) | Counter(dict.fromkeys(_GENERIC, 1))
+    weight = {
         stem: math.log(1 + len(sources) / count) * (_LITTLE if stem in _GENERIC else 1.0)
         for stem, count in frequency.items()
     }
+    named = tuple(frozenset(terms(heading, source.language)) for heading, source in zip(headings, sources, strict=True))
+    return _Index(tuple(sources), named, stems, weight, max(weight.values()))
 
 
-def _rarest(weights: Mapping[str, float]) -> float:
-    return max(weights.values(), default=1.0)
+def _best_for(ask: str, index: _Index) -> Source | None:
+    """The section that covers the question best, the first unless another does clearly; None where none does well."""
+    covered = [index.coverage(content_stems(ask, source.language), place) for place, source in enumerate(index.sources)]
+    place = max(range(len(covered)), key=lambda place: (covered[place], -place))
+    if covered[place] < covered[0] + _BETTER_BY:
+        place = 0
+    return index.sources[place] if covered[place] >= _WELL_COVERED else None
+
+
+def _complement(ask: str, index: _Index, language: Language) -> Source | None:
+    """A section with what the best one lacks of a question that names two things: "parking and pool hours"."""
+    asked = content_stems(ask, language)
+    lacking = {stem for stem in asked - index.stems[0] if stem in index.weight}
+    if not lacking or index.total(lacking) < _WORTH_JOINING * index.total(asked):
+        return None
+    for source, heading, stems in zip(index.sources, index.headings, index.stems, strict=True):
+        if source.language == language and lacking <= stems and lacking & heading:
+            return source
+    return None

@@ -16,9 +16,18 @@ WHOLE_ANSWER = 600
 WHOLE_PASSAGE = 160
 """Characters up to which any other section is shown whole."""
 _WHOLE_LIST = 900
-_OPENING = 0.8
+_DOUBT = 0.3
+_ROOM_IN_DOUBT = 360
 _LONGEST_READ = 12_000
 _ITEM = re.compile(r"^\s*(?:[-–—•*·▪]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+)")
+
+_LEANING = re.compile(
+    r"(?:th(?:is|at|ese|ose|ey|ere)|it|its|he|she|such|however|but|so|otherwise|also|similarly|in that case|then"
+    r"|iss[oa]|ess[ea]s?|est[ea]s?|el[ea]s?|porém|mas|assim|também|ness[ea]|nest[ea]|depois disso|passado"
+    r"|caso contrário|do contrário|já|lá|aí)\b",
+    re.IGNORECASE,
+)
+"""How a sentence begins that needs the one before it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ def extract(
     """What `text` (in `language`) says to `question`.
 
     With `answers_a_question` the section is a question with its answer, which is shown whole where short, else its
-    relevant sentences in order; any other section gives the clause or sentence that answers.
+    relevant sentences in order; any other section gives the clause or sentence that answers, or, where the model
+    has doubts, several.
     """
     units = _units(text[:_LONGEST_READ])
     if not units:
@@ -67,7 +77,9 @@ def extract(
     if len(text.strip()) <= (WHOLE_ANSWER if answers_a_question else WHOLE_PASSAGE):
         shown = text.strip()
     elif answers_a_question:
-        shown = _render(units, _window(units, reading, mass.tolist()))
+        shown = _render(units, _chosen(units, reading, mass.tolist(), WHOLE_ANSWER))
+    elif span.expected_f1 < _DOUBT:
+        shown = _render(units, _chosen(units, reading, mass.tolist(), _ROOM_IN_DOUBT))
     else:
         shown = _shown_in_passage(units, reading, span)
     return Extract(shown, _span_text(units, reading, span), span.expected_f1)
@@ -125,26 +137,32 @@ def _shown_in_passage(units: Sequence[_Unit], reading: Reading, span: Span) -> s
     return "\n".join([*lead, readable_clause(units[sentence].text, reading, span)])
 
 
-def _window(units: Sequence[_Unit], reading: Reading, mass: Sequence[float]) -> set[int]:
-    """The run of blocks to show: the worthiest that fits, or a single block that is too long for that.
+def _chosen(units: Sequence[_Unit], reading: Reading, mass: Sequence[float], room: int) -> set[int]:
+    """The blocks to show in `room` characters: the worthiest, the opening, then others by worth while they fit.
 
-    An answer opens with what matters most, so its first block counts extra; a run keeps its sentences in context;
-    list items, quick to read, count half their length.
+    A block that leans on the one before ("This …") comes with it; list items, quick to read, count half their length.
     """
     count = units[-1].block + 1
-    worth, size = [0.0] * count, [0] * count
+    worth, size, leans = [0.0] * count, [0] * count, [False] * count
     for index, unit in enumerate(units):
-        worth[unit.block] += mass[index] + reading.coverage[index] / 4
+        leans[unit.block] |= not size[unit.block] and bool(_LEANING.match(unit.text))
+        worth[unit.block] += mass[index] + reading.coverage[index] / 2
         size[unit.block] += len(unit.text) // (2 if unit.is_item else 1)
-    worth[0] += _OPENING
-    runs = [
-        (sum(worth[first : last + 1]), -first, first, last)
-        for first in range(count)
-        for last in range(first, count)
-        if first == last or sum(size[first : last + 1]) <= WHOLE_ANSWER
-    ]
-    _, _, first, last = max(runs)
-    return set(range(first, last + 1))
+    ranked = sorted(range(count), key=lambda block: -worth[block])
+    chosen = set(_with_support(ranked[0], leans, room, size))
+    for block in [0, *ranked[1:]]:
+        wanted = chosen | set(_with_support(block, leans, room, size))
+        if sum(size[one] for one in wanted) <= room:
+            chosen = wanted
+    return chosen
+
+
+def _with_support(block: int, leans: Sequence[bool], room: int, size: Sequence[int]) -> range:
+    """The block and those before it that it needs to be understood, as far as there is room."""
+    first = block
+    while first and leans[first] and sum(size[first - 1 : block + 1]) <= room:
+        first -= 1
+    return range(first, block + 1)
 
 
 def _render(units: Sequence[_Unit], blocks: set[int]) -> str:

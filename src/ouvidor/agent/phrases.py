@@ -39,7 +39,7 @@ def clarification(own: str | None, topics: Sequence[str], language: Language) ->
     """The clarification: the project's phrase or the default, then the likeliest topics as a choice."""
     phrases = DEFAULTS[language]
     phrase = own or phrases.clarification
-    named = [f"“{topic}”" for topic in topics[:2]]
+    named = [f"“{topic.rstrip('?!. ')}”" for topic in topics[:2]]
     if not named:
         return phrase
     return f"{phrase} {phrases.is_it_about.format(topics=f' {phrases.or_word} '.join(named))}"

@@ -55,7 +55,7 @@ _CITY_GIVEN = re.compile(
     r"|i live in|i am from|i['’]m from|based in|writing from|my city is)\s+(?P<name>[A-ZÀ-Ý][^\n.,;:!?()]*)"
 )
 _EMAIL = re.compile(r"(?P<name>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)")
-_PHONE = re.compile(r"(?i:telefone|celular|fone|whats\w*|phone|mobile|cell)\D{0,25}(?P<name>\+?\(?\d[\d\s().-]{6,}\d)")
+_PHONE = re.compile(r"(?i:telefone|celular|fone|whats\w*|phone|mobile|cell)\D{0,25}?(?P<name>\+?\(?\d[\d\s().-]{6,}\d)")
 _ORDER = re.compile(
     r"(?i:pedido|reserva|compra|protocolo|chamado|order|booking|reservation|ticket)"
     r"(?:\W|(?i:número|numero|nº|n\.º|no|code|código|codigo|number|id|is|é|e|do|da))*"

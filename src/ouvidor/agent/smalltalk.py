@@ -9,7 +9,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import product
 
@@ -22,9 +22,9 @@ _LAUGH = re.compile(r"(?:k{2,}|(?:ha|he|hi|hu|rs){2,}h?|(?:a?ha)+h?|hua(?:hua)*)
 _EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF\u2B50]")
 _WORD_OF_EMOJI = {emoji: word for word, emojis in EMOJI.items() for emoji in emojis}
 _SHORT_FORMS = {
-    "td": "tudo", "vcs": "voces", "ta": "ta", "oii": "oi", "oiii": "oi", "tb": "tambem", "tbm": "tambem",
-    "hj": "hoje", "bjo": "beijo", "obrigadinho": "obrigado", "obrigadinha": "obrigada", "u": "you", "im": "im",
-    "thks": "thanks", "thnks": "thanks", "thanx": "thanks", "gm": "good morning", "bd": "bom dia", "bn": "boa noite",
+    "td": "tudo", "vcs": "voces", "tb": "tambem", "tbm": "tambem", "hj": "hoje", "bjo": "beijo", "u": "you",
+    "obrigadinho": "obrigado", "obrigadinha": "obrigada", "thks": "thanks", "thnks": "thanks", "thanx": "thanks",
+    "hwo": "how", "yuo": "you", "gm": "good morning", "bd": "bom dia", "bn": "boa noite",
 }  # fmt: skip
 # Words of their own that are one slip away from a courtesy.
 _NOT_A_SLIP = frozenset({"cheese", "prefeito", "tanks", "bangs", "thing", "think", "clara", "moving", "later", "norte"})
@@ -111,9 +111,11 @@ def small_talk(message: str, default: Language, names: Iterable[str] = ()) -> Sm
     called = frozenset(fold(word) for name in names for word in name.split())
     if not words or len(words) > _LONGEST_MESSAGE:
         return None
-    options = [{word} if word in called else _readings(word) for word in words]
-    if not all(options):
-        return None
+    options: list[frozenset[str]] = []
+    for word in words:
+        options.append(frozenset({word}) if word in called else _readings(word))
+        if not options[-1]:
+            return None
     phrases = _cover(options, called)
     if phrases is None:
         return None
@@ -144,14 +146,22 @@ def _single(word: str) -> str:
     return re.sub(r"(.)\1+", r"\1", word)
 
 
-def _readings(word: str) -> frozenset[str] | set[str]:
+@lru_cache(maxsize=4096)
+def _readings(word: str) -> frozenset[str]:
     """The known words that `word` may stand for: itself, the same without lengthened letters, or one slip away."""
     if word in _lexicon().words:
-        return {word}
-    lengthened = _skeletons().get(_single(word), frozenset())
+        return frozenset({word})
+    single = _single(word)
+    lengthened = _skeletons().get(single, frozenset())
     if lengthened or len(word) < 4 or word in _NOT_A_SLIP:
         return lengthened
-    return {known for known in _lexicon().words if len(known) >= 5 and _one_slip(_single(word), _single(known))}
+    return frozenset(
+        known
+        for skeleton, words in _skeletons().items()
+        if _one_slip(single, skeleton)
+        for known in words
+        if len(known) >= 5
+    )
 
 
 def _one_slip(written: str, meant: str) -> bool:
@@ -166,7 +176,7 @@ def _one_slip(written: str, meant: str) -> bool:
     return swapped or rest[1:] == goal[1:] or rest[1:] == goal or rest == goal[1:]
 
 
-def _cover(options: Sequence[frozenset[str] | set[str]], called: frozenset[str]) -> tuple[tuple[str, ...], ...] | None:
+def _cover(options: Sequence[frozenset[str]], called: frozenset[str]) -> tuple[tuple[str, ...], ...] | None:
     """The fewest phrases that make up the whole message, or None."""
     known, longest = _lexicon().phrases, _lexicon().longest
     best: list[tuple[tuple[str, ...], ...] | None] = [(), *[None] * len(options)]

@@ -151,10 +151,10 @@ def length_features(reading: Reading, length: int) -> Features:
 def candidates(tokens: Sequence[Token]) -> tuple[Ints, Ints]:
     """First and last token of every span within a sentence that begins and ends in a word and closes what it opens."""
     worded = [token.text[0].isalnum() or token.kind == "number" for token in tokens]
-    depths = np.array(
-        [[(token.kind == opened) - (token.kind == closed) for opened, closed in _PAIRED] for token in tokens]
-    )
-    depth = np.vstack([np.zeros((1, len(_PAIRED)), dtype=np.int64), np.cumsum(depths, axis=0)])
+    depth = [(0, 0)]
+    for token in tokens:
+        rounds, quotes = ((token.kind == opened) - (token.kind == closed) for opened, closed in _PAIRED)
+        depth.append((depth[-1][0] + rounds, depth[-1][1] + quotes))
     firsts: list[int] = []
     lasts: list[int] = []
     for first, token in enumerate(tokens):
@@ -163,7 +163,7 @@ def candidates(tokens: Sequence[Token]) -> tuple[Ints, Ints]:
         for last in range(first, min(first + MAX_SPAN, len(tokens))):
             if tokens[last].sentence != token.sentence:
                 break
-            if worded[last] and (depth[last + 1] == depth[first]).all():
+            if worded[last] and depth[last + 1] == depth[first]:
                 firsts.append(first)
                 lasts.append(last)
     return np.array(firsts, dtype=np.int64), np.array(lasts, dtype=np.int64)

@@ -65,7 +65,8 @@ cosines as (select 0::bigint as section_number, ''::text as kind, 0::float as co
 """
 
 ROWS = """
-select 'state' as row, revision as number, 0 as a, 0 as b, 0 as c, vectors_by as name, 0::float as x, statistics as j
+select 'state' as row, revision as number, 0 as a, 0 as b, 0 as c, vectors_by as name,
+       coalesce(profiled_revision, -1)::float as x, statistics as j
 from state
 union all
 select 'term', position, sections, 0, 0, null, 0, null from frequency
@@ -147,7 +148,7 @@ def _assemble(query: Query, rows: Sequence[_Row]) -> CandidateSet | None:
     state = next((row for row in rows if row.row == "state"), None)
     if not sections or state is None:
         return None
-    known = known_of(state.number, state.j or {}, state.name)
+    known = known_of(state.number, state.j or {}, state.name, None if state.x < 0 else int(state.x))
     row_of = {section.number: index for index, section in enumerate(sections)}
     frequency = np.zeros(len(query.terms), dtype=np.int64)
     counts = np.zeros((3, len(sections), len(query.terms)))

@@ -31,6 +31,7 @@ from ouvidor.knowledge.ranking import (
 from ouvidor.text import Language, terms
 
 NEIGHBOURS = 20
+FEWEST_NEIGHBOURS = 5
 FUNCTION_WORD_WEIGHT = 0.25
 CLASSIFIER_FLOOR = -8.0
 
@@ -43,8 +44,8 @@ _FUNCTION_WORDS: dict[Language, str] = {
     """,
     "pt": """
         que qual quais quem quando onde como por quanto quanta quantos quantas porque pra para posso pode podem poderia
-        quero queria gostaria saber preciso tem ter tenho ha existe fazer faz faco e ser sao esta estao estar eu meu minha
-        voces voce me nao sim algum alguma mais ou se ja sobre dar
+        quero queria gostaria saber preciso tem ter tenho ha existe fazer faz faco e ser sao esta estao estar eu meu
+        minha voces voce me nao sim algum alguma mais ou se ja sobre dar
     """,
 }
 
@@ -75,9 +76,12 @@ class Weights:
 
 @dataclass(frozen=True)
 class ClassifierWeights:
-    """Of the logistic regression over the classifier's log-probability, best logit, and nearest phrasing."""
+    """Of the logistic regression over the log-odds without a classifier, its log-probability and best logit, and the
+    cosine with the nearest phrasing; the last two in standard deviations from what is typical.
+    """
 
     constant: float
+    odds: float
     log_probability: float
     best_logit: float
     cosine: float
@@ -111,9 +115,14 @@ class Classified:
         return cls(intents, guess, np.where(guess.sections[places] == numbers, places, -1))
 
     def log_probability(self) -> Floats:
-        """Of each candidate, at least CLASSIFIER_FLOOR, (n,)."""
-        known = self.guess.log_probability[self.columns].clip(min=CLASSIFIER_FLOOR)
-        return np.where(self.columns >= 0, known, CLASSIFIER_FLOOR).astype(np.float64)
+        """Of each candidate, (n,), at least CLASSIFIER_FLOOR; an even share where the classifier has never seen it."""
+        known = self.guess.log_probability[self.columns].astype(np.float64)
+        even = -np.log(self.guess.sections.size)
+        return np.where(self.columns >= 0, known, even).clip(min=CLASSIFIER_FLOOR)
+
+    def ranking_bonus(self) -> Floats:
+        """What to add to the candidates' ranking scores, (n,)."""
+        return self.intents.strength * self.log_probability()
 
 
 def load_model() -> Model:
@@ -151,20 +160,14 @@ def gather(query: QueryTerms, candidates: Candidates, statistics: Mapping[Langua
         "asks": asks.astype(np.float64),
     }
     means = {"mean_cosine": best, "mean_found_weight": words.found_weight, "mean_bm25": words.bm25}
-    everywhere = {name: float(np.sort(values)[-NEIGHBOURS:].mean()) for name, values in means.items()}
+    everywhere = {name: _mean_of_best(values) for name, values in means.items()}
     return Evidence(sections, {"constant": 1.0, **everywhere}, bool(np.isfinite(candidates.whole_cosine).any()))
 
 
 def relevance(evidence: Evidence, model: Model, classified: Classified | None = None) -> Floats:
     """Probability that each section answers the query were it the only one, (n,), 0 to 1."""
     utility, none = _utilities(evidence, model)
-    odds = utility - none
-    if classified is None:
-        return _logistic(odds)
-    strength = classified.intents.strength
-    known = classified.columns >= 0
-    opinion = _classifier_odds(evidence, model.classifier, classified)
-    return _logistic(np.where(known, (1 - strength) * odds + strength * opinion, odds))
+    return _logistic(_with_opinion(utility - none, evidence, model.classifier, classified))
 
 
 def confidence(evidence: Evidence, best: int, model: Model, classified: Classified | None = None) -> float:
@@ -172,11 +175,26 @@ def confidence(evidence: Evidence, best: int, model: Model, classified: Classifi
     utility, none = _utilities(evidence, model)
     others = np.append(np.delete(utility, best), none)
     peak = others.max()
-    odds = float(utility[best] - peak - np.log(np.exp(others - peak).sum()))
-    if classified is not None and classified.columns[best] >= 0:
-        strength = classified.intents.strength
-        odds = (1 - strength) * odds + strength * float(_classifier_odds(evidence, model.classifier, classified)[best])
-    return float(_logistic(np.array(odds)))
+    odds = utility - peak - np.log(np.exp(others - peak).sum())
+    return float(_logistic(_with_opinion(odds, evidence, model.classifier, classified))[best])
+
+
+def _with_opinion(
+    odds: Floats, evidence: Evidence, weights: ClassifierWeights, classified: Classified | None
+) -> Floats:
+    """Log-odds mixed with those of the classifier by its strength, (n,); untouched where it does not know a section."""
+    if classified is None:
+        return odds
+    typical = classified.intents.cosine
+    opinion = (
+        weights.constant
+        + weights.odds * odds
+        + weights.log_probability * classified.log_probability()
+        + weights.best_logit * classified.guess.best_logit
+        + weights.cosine * (evidence.sections["question_cosine"] - typical.mean) / typical.deviation
+    )
+    strength = np.where(classified.columns >= 0, classified.intents.strength, 0.0)
+    return (1 - strength) * odds + strength * opinion
 
 
 def _utilities(evidence: Evidence, model: Model) -> tuple[Floats, float]:
@@ -184,18 +202,6 @@ def _utilities(evidence: Evidence, model: Model) -> tuple[Floats, float]:
     weights = model.by_vectors if evidence.by_vectors else model.by_words
     utility = sum((weight * evidence.sections[name] for name, weight in weights.section.items()), np.zeros(1))
     return utility, sum(weight * evidence.query[name] for name, weight in weights.query.items())
-
-
-def _classifier_odds(evidence: Evidence, weights: ClassifierWeights, classified: Classified) -> Floats:
-    """Log-odds by the classifier that each candidate is the section asked for, (n,)."""
-    typical = classified.intents.cosine
-    cosine = (evidence.sections["question_cosine"] - typical.mean) / typical.deviation
-    return (
-        weights.constant
-        + weights.log_probability * classified.log_probability()
-        + weights.best_logit * classified.guess.best_logit
-        + weights.cosine * cosine
-    )
 
 
 def _logistic(odds: Floats) -> Floats:
@@ -241,6 +247,12 @@ def _saturated(candidates: Candidates, statistics: Mapping[Language, Statistics]
     mean = np.array([statistics[language].mean.weighted() for language in candidates.languages])
     relative = length / np.maximum(mean, 1.0)
     return frequency / (frequency + K1 * (1 - B + B * relative)[:, None])
+
+
+def _mean_of_best(values: Floats) -> float:
+    """Mean of the NEIGHBOURS greatest; a knowledge base of fewer than FEWEST_NEIGHBOURS is filled up with zeros."""
+    best = np.sort(values)[-NEIGHBOURS:]
+    return float(best.sum() / max(best.size, FEWEST_NEIGHBOURS))
 
 
 def _filled(cosines: Floats) -> Floats:

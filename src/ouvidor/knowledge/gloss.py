@@ -7,25 +7,24 @@ makes as good a vector as of clumsy English, and queries and sections of both la
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
 
 from ouvidor.text import fold, stem
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CLITIC = re.compile(r"-(?:se|me|te|lhes?|nos|[lns]?[oa]s?)\b", re.IGNORECASE)
-_LONGEST_PHRASE = 4
-
-_COGNATES = tuple(
-    pair.split(":")
-    for pair in (
-        "coes:tion cao:tion soes:sion sao:sion dades:ty dade:ty mente:ly logias:logy logia:logy grafia:graphy nomia:nomy "
-        "encias:ence encia:ence ancias:ance ancia:ance aveis:able avel:able iveis:ible ivel:ible osos:ous osas:ous oso:ous "
-        "osa:ous ismos:ism ismo:ism istas:ist ista:ist ivos:ive ivas:ive ivo:ive iva:ive arios:ary arias:ary ario:ary "
-        "aria:ary orios:ory orio:ory oria:ory icos:ic icas:ic ico:ic ica:ic mentos:ment mento:ment entes:ent ente:ent "
-        "antes:ant ante:ant ados:ated adas:ated ado:ated ada:ated ais:al ores:or zar:ze icio:ice ulos:ule ulo:ule"
-    ).split()
+_PLURALS = (
+    ("oes", "ao"),
+    ("aes", "ao"),
+    ("ais", "al"),
+    ("eis", "el"),
+    ("ns", "m"),
+    ("res", "r"),
+    ("zes", "z"),
+    ("s", ""),
 )
+_LONGEST_PHRASE = 4
 
 
 def gloss(text: str) -> str:
@@ -45,11 +44,12 @@ def gloss(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Glosses:
-    """English by Portuguese: by the form as written, by the folded form, by the stem."""
+    """English by Portuguese: by the form as written, by the folded form, by the stem, by the ending."""
 
     written: dict[str, str]
     folded: dict[str, str]
     stems: dict[str, str]
+    endings: dict[str, str]
 
 
 def _match(text: str, words: list[re.Match[str]], glosses: _Glosses) -> tuple[int, str]:
@@ -70,16 +70,25 @@ def _gloss_word(word: str, glosses: _Glosses) -> str:
         return glosses.written[written]
     if folded in glosses.folded and (long or folded == written):
         return glosses.folded[folded]
-    if long and stem(folded, "pt") in glosses.stems:
-        return glosses.stems[stem(folded, "pt")]
-    return word if word[0].isupper() else _cognate(folded) or word
+    if long:
+        for found in (glosses.folded.get(_singular(folded)), glosses.stems.get(stem(folded, "pt"))):
+            if found:
+                return found
+    return word if word[0].isupper() else _cognate(folded, glosses) or word
 
 
-def _cognate(folded: str) -> str | None:
+def _singular(folded: str) -> str:
+    for plural, singular in _PLURALS:
+        if folded.endswith(plural):
+            return folded.removesuffix(plural) + singular
+    return folded
+
+
+def _cognate(folded: str, glosses: _Glosses) -> str | None:
     """The English form that a learned Portuguese word most likely has: "relevancia" gives "relevance"."""
     if len(folded) < 6:
         return None
-    for ending, english in _COGNATES:
+    for ending, english in glosses.endings.items():
         if folded.endswith(ending):
             return folded.removesuffix(ending) + english
     return None
@@ -87,16 +96,25 @@ def _cognate(folded: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _glosses() -> _Glosses:
-    """The word list beside this module. A line is "english: portuguese, portuguese"; "=" excludes inflections."""
-    glosses = _Glosses({}, {}, {})
-    for line in Path(__file__).with_name("gloss_pt.txt").read_text(encoding="utf-8").splitlines():
+    """The word list beside this module. A line is "english: portuguese, portuguese".
+
+    "=" before it excludes inflections; with "-" on both sides it tells endings of cognates, the first that fits counts.
+    """
+    glosses = _Glosses({}, {}, {}, {})
+    for line in files("ouvidor.knowledge").joinpath("gloss_pt.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
         english, _, forms = line.partition(":")
         for form in forms.split(","):
-            word = form.strip()
-            glosses.written.setdefault(word, english.lstrip("= "))
-            glosses.folded.setdefault(fold(word), english.lstrip("= "))
-            if not line.startswith("=") and " " not in word:
-                glosses.stems.setdefault(stem(fold(word), "pt"), english)
+            _add(glosses, english, form.strip())
     return glosses
+
+
+def _add(glosses: _Glosses, english: str, form: str) -> None:
+    if form.startswith("-"):
+        glosses.endings[form.lstrip("-")] = english.lstrip("-")
+        return
+    glosses.written.setdefault(form, english.lstrip("= "))
+    glosses.folded.setdefault(fold(form), english.lstrip("= "))
+    if not english.startswith("=") and " " not in form:
+        glosses.stems.setdefault(stem(fold(form), "pt"), english)

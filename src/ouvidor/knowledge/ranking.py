@@ -1,7 +1,15 @@
-"""Hybrid ranking: lexical and dense evidence of each candidate section, weighed into one score. Pure."""
+"""Hybrid ranking: lexical and dense evidence of each candidate section, weighed into one score. Pure.
 
+A section that asks (it has a question or phrasings) is judged by how near its question is, a passage by the terms found
+and its nearest window. The weights are in ranker.json, trained by bench/train_ranker.py as a conditional logit
+(McFadden 1974) over the candidates of each query. The English model sees the gloss (gloss.py) of Portuguese texts.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,44 +100,74 @@ def bm25_weight(count: Lengths, length: Lengths, mean: Lengths) -> float:
 
 FEATURES = (
     "bm25",
-    "bm25_of_best",
-    "heading_bm25_of_best",
-    "terms_found",
-    "terms_found_in_heading",
-    "question_cosine",
-    "whole_cosine",
-    "window_cosine",
+    "asks",
+    "asks_bm25",
+    "asks_heading_bm25",
+    "asks_found",
+    "asks_cosine",
+    "asks_cosine_squared",
+    "asks_found_by_cosine",
+    "asks_window_cosine",
+    "asks_portuguese_cosine",
+    "passage_bm25",
+    "passage_portuguese_bm25",
     "passage_cosine",
-    "has_question",
+    "passage_whole_cosine",
+    "passage_log_length",
 )
 
-_WEIGHTS = np.array([0.0, 1.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.9, 1.0, -1.5])
+
+@dataclass(frozen=True)
+class Weights:
+    """Of a linear score over FEATURES, (len(FEATURES),): where there are vectors, and for words alone."""
+
+    by_vectors: Floats
+    by_words: Floats
+
+
+def load_weights() -> Weights:
+    """The trained weights that ship with the package; a feature that the file does not name weighs nothing."""
+    stored = json.loads(files("ouvidor.knowledge").joinpath("ranker.json").read_text(encoding="utf-8"))
+    by_vectors, by_words = (
+        np.array([stored[kind].get(name, 0.0) for name in FEATURES]) for kind in ("by_vectors", "by_words")
+    )
+    return Weights(by_vectors, by_words)
 
 
 def features(query: QueryTerms, candidates: Candidates, statistics: Mapping[Language, Statistics]) -> Floats:
     """One row of FEATURES for each candidate: (n, len(FEATURES)); all finite, 0 where there is no evidence.
 
-    The `_of_best` features are shares of the candidates' best; `question_cosine` to `window_cosine` are 0 for
-    sections without a question, `passage_cosine` for those with one.
+    `asks` is 1 for a section with a question or phrasings; every `asks_` feature is 0 for the other sections, every
+    `passage_` feature for these. BM25 is divided by the query's greatest possible idf sum, except `bm25` itself (not
+    weighed, for display); `found` is the share of the query's terms in the section, by idf; `asks_cosine` is that of
+    the nearest of heading, phrasings and whole, `passage_cosine` of the nearest of whole and windows.
     """
     lexical = _LexicalEvidence.of(query, candidates, statistics)
     whole = _fill(candidates.whole_cosine, np.full(len(candidates.languages), np.nan))
-    heading = _fill(np.fmax(candidates.heading_cosine, candidates.phrasing_cosine), whole)
+    asked = np.maximum(_fill(np.fmax(candidates.heading_cosine, candidates.phrasing_cosine), whole), whole)
     window = _fill(candidates.window_cosine, whole)
+    answer = np.maximum(whole, window)
+    portuguese = np.array([language == "pt" for language in candidates.languages])
     asks = candidates.has_question | (candidates.phrasings_length > 0)
+    passage = ~asks
     columns = (
-        lexical.bm25,
-        _share_of_best(lexical.bm25),
-        _share_of_best(lexical.heading_bm25),
-        lexical.found,
-        lexical.found_in_heading,
-        np.where(asks, np.maximum(heading, whole), 0.0),
-        np.where(asks, whole, 0.0),
-        np.where(asks, window, 0.0),
-        np.where(asks, 0.0, np.maximum(whole, window)),
-        asks.astype(np.float64),
+        lexical.bm25 * lexical.idf,
+        asks,
+        asks * lexical.bm25,
+        asks * lexical.heading_bm25,
+        asks * lexical.found,
+        asks * asked,
+        asks * asked**2,
+        asks * lexical.found * asked,
+        asks * window,
+        asks * portuguese * answer,
+        passage * lexical.bm25,
+        passage * portuguese * lexical.bm25,
+        passage * answer,
+        passage * whole,
+        passage * np.log1p(candidates.content_length),
     )
-    return np.column_stack(columns)
+    return np.column_stack(columns).astype(np.float64)
 
 
 def rank(query: QueryTerms, candidates: Candidates, statistics: Mapping[Language, Statistics]) -> Floats:
@@ -138,33 +176,44 @@ def rank(query: QueryTerms, candidates: Candidates, statistics: Mapping[Language
 
 
 def score(rows: Floats) -> Floats:
-    """Score (n,) of rows made by `features`."""
-    return rows @ _WEIGHTS
+    """Score (n,) of rows made by `features`: log-odds, up to a constant of the query, of being its best section."""
+    weights = _weights()
+    return rows @ (weights.by_vectors if rows[:, _COSINES].any() else weights.by_words)
+
+
+_COSINES = [index for index, name in enumerate(FEATURES) if "cosine" in name]
+
+
+@cache
+def _weights() -> Weights:
+    return load_weights()
 
 
 @dataclass(frozen=True)
 class _LexicalEvidence:
+    """Each (n,): `idf` is the sum over the query's terms of the section's language; the rest is in shares of it."""
+
+    idf: Floats
     bm25: Floats
     heading_bm25: Floats
     found: Floats
-    found_in_heading: Floats
 
     @classmethod
     def of(
         cls, query: QueryTerms, candidates: Candidates, statistics: Mapping[Language, Statistics]
     ) -> "_LexicalEvidence":
-        own = _same_language(candidates.languages, query.languages)
+        own = np.array(candidates.languages)[:, None] == np.array(query.languages)[None, :]
         sections = np.array([statistics[language].sections for language in query.languages], dtype=np.int64)
         idf = own * inverse_document_frequency(query.document_frequency, sections)
-        total = np.maximum(idf.sum(axis=1), 1e-9)
+        total = idf.sum(axis=1)
+        share = idf / np.maximum(total, 1e-9)[:, None]
         heading = candidates.heading_counts + candidates.phrasings_counts
-        anywhere = heading + candidates.content_counts
         means = [statistics[language].mean for language in candidates.languages]
         return cls(
-            bm25=(idf * _bm25f(candidates, means)).sum(axis=1),
-            heading_bm25=(idf * _heading_bm25(candidates, means)).sum(axis=1),
-            found=(idf * (anywhere > 0)).sum(axis=1) / total,
-            found_in_heading=(idf * (heading > 0)).sum(axis=1) / total,
+            idf=total,
+            bm25=(share * _bm25f(candidates, means)).sum(axis=1),
+            heading_bm25=(share * _heading_bm25(candidates, means)).sum(axis=1),
+            found=(share * ((heading + candidates.content_counts) > 0)).sum(axis=1),
         )
 
 
@@ -197,17 +246,8 @@ def _saturate(frequency: Floats, length: Floats, mean: Floats) -> Floats:
     return frequency * (K1 + 1) / (frequency + K1 * (1 - B + B * relative)[:, None])
 
 
-def _same_language(rows: Sequence[Language], columns: Sequence[Language]) -> Floats:
-    return (np.array(rows)[:, None] == np.array(columns)[None, :]).astype(np.float64)
-
-
 def _fill(cosine: Floats, substitute: Floats) -> Floats:
     """`cosine` with gaps taken from `substitute`, then from the mean of what there is, then 0."""
     filled = np.where(np.isnan(cosine), substitute, cosine)
     present = filled[~np.isnan(filled)]
     return np.nan_to_num(filled, nan=float(present.mean()) if present.size else 0.0)
-
-
-def _share_of_best(values: Floats) -> Floats:
-    best = values.max(initial=0.0)
-    return values / best if best > 0 else np.zeros_like(values)

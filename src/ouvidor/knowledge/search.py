@@ -6,17 +6,22 @@ from typing import Literal
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
-from ouvidor.knowledge.candidates import Query, find_candidates
+from ouvidor.knowledge.candidates import CandidateSet, Query, Vector, find_candidates
+from ouvidor.knowledge.confidence import Classified, confidence, gather, load_model, relevance
+from ouvidor.knowledge.intents import Intents
 from ouvidor.knowledge.models import Section
-from ouvidor.knowledge.ranking import features, score
+from ouvidor.knowledge.profile import classifier_of
+from ouvidor.knowledge.ranking import rank
 from ouvidor.runtime import Runtime
 from ouvidor.text import Language
 
-DEFAULT_GATE = 0.5
+MODEL = load_model()
+SCORE_IN_ODDS = 5.0
 PHRASINGS_SHOWN = 5
 
 
@@ -52,15 +57,41 @@ async def search(rt: Runtime, project: Project, question: str, *, limit: int = 1
     async with rt.db.read() as session:
         found = await find_candidates(session, query)
         if found is None:
-            return SearchResult((), 0.0, DEFAULT_GATE, by_vectors=False)
-        rows = features(found.query, found.rows, found.known.statistics)
-        scores = score(rows)
-        order = np.argsort(-scores, kind="stable")[:limit]
-        relevance = 1 / (1 + np.exp(-(2.0 * scores[order] - 4.0)))
-        numbers = [found.numbers[index] for index in order]
-        shown = await _sections(session, project.id, numbers, relevance.tolist())
+            return SearchResult((), 0.0, MODEL.threshold, by_vectors=False)
+        intents = await classifier_of(rt, session, project.id, found.known)
+        judged = judge(found, question, query.vector, intents)
+        order = judged.order[:limit]
+        numbers = [found.numbers[row] for row in order]
+        shown = await _sections(session, project.id, numbers, judged.relevance[order].tolist())
     by_vectors = query.vector is not None and found.known.vectors_by == query.model
-    return SearchResult(shown, float(relevance[0]), DEFAULT_GATE, by_vectors)
+    return SearchResult(shown, judged.confidence, MODEL.threshold, by_vectors)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rows of the candidates, best first; the relevance of each row (n,), 0 to 1; the confidence in the best."""
+
+    order: NDArray[np.int64]
+    relevance: NDArray[np.float64]
+    confidence: float
+
+
+def judge(found: CandidateSet, question: str, vector: Vector | None, intents: Intents | None) -> Judged:
+    """Rank the candidates and tell how probable it is that they answer.
+
+    Where the project has a classifier, its log-probability joins the ranking by its strength.
+    """
+    statistics = found.known.statistics
+    scores = SCORE_IN_ODDS * rank(found.query, found.rows, statistics)
+    evidence = gather(found.query, found.rows, statistics)
+    classified = None
+    if intents is not None and vector is not None:
+        guess = intents.guess(question, vector)
+        classified = Classified.of(intents, guess, np.array(found.numbers))
+        scores = (1 - intents.strength) * scores + intents.strength * classified.log_probability()
+    order = np.argsort(-scores, kind="stable")
+    relevant = relevance(evidence, MODEL, classified)
+    return Judged(order, relevant, confidence(evidence, int(order[0]), MODEL, classified))
 
 
 async def _sections(

@@ -22,6 +22,7 @@ class Known:
     revision: int
     statistics: Mapping[Language, Statistics]
     vectors_by: str | None
+    profiled_revision: int | None
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -36,14 +37,23 @@ class Known:
 
 async def read_state(session: AsyncSession, project_id: UUID) -> Known:
     """The state of a project's knowledge; that of an empty one where nothing was imported yet."""
-    columns = (KnowledgeState.revision, KnowledgeState.statistics, KnowledgeState.vectors_by)
+    columns = (
+        KnowledgeState.revision,
+        KnowledgeState.statistics,
+        KnowledgeState.vectors_by,
+        KnowledgeState.profiled_revision,
+    )
     row = (await session.execute(select(*columns).where(KnowledgeState.project_id == project_id))).one_or_none()
-    return known_of(0, {}, None) if row is None else known_of(row.revision, row.statistics, row.vectors_by)
+    if row is None:
+        return known_of(0, {}, None, None)
+    return known_of(row.revision, row.statistics, row.vectors_by, row.profiled_revision)
 
 
-def known_of(revision: int, statistics: Mapping[str, Any], vectors_by: str | None) -> Known:
+def known_of(
+    revision: int, statistics: Mapping[str, Any], vectors_by: str | None, profiled_revision: int | None
+) -> Known:
     """The state from the columns of its row."""
-    return Known(revision, statistics_from_json(statistics), vectors_by)
+    return Known(revision, statistics_from_json(statistics), vectors_by, profiled_revision)
 
 
 async def lock_state(session: AsyncSession, project_id: UUID) -> KnowledgeState:

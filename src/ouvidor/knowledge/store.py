@@ -82,7 +82,7 @@ async def remove_section(rt: Runtime, project: Project, section_id: UUID) -> Non
         if gone.scalar_one_or_none() is None:
             raise NotFound("This project has no section with that id.")
         await renew_state(session, state)
-        await enqueue(session, rt.jobs, INDEX_JOB, once=str(project.id), project=str(project.id))
+        await enqueue(session, rt.jobs, INDEX_JOB, once=f"{INDEX_JOB} {project.id}", project=str(project.id))
 
 
 async def _write(
@@ -214,4 +214,4 @@ async def _finish(
         statistics = await renew_state(session, state)
         if any(drifted(weighed_with.get(part, 0.0), known.mean.weighted()) for part, known in statistics.items()):
             await reweigh(session, project.id, statistics)
-        await enqueue(session, rt.jobs, INDEX_JOB, once=str(project.id), project=str(project.id))
+        await enqueue(session, rt.jobs, INDEX_JOB, once=f"{INDEX_JOB} {project.id}", project=str(project.id))
