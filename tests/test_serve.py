@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -36,8 +35,7 @@ class Demo:
 
     @property
     def command(self) -> list[str]:
-        lines = self.printed.split("Try it:\n\n")[1].split("\n\nIt answers:")[0]
-        return shlex.split(lines)
+        return ["sh", "-c", self.printed.split("Try it:\n\n")[1].split("\n\nIt answers:")[0]]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +67,7 @@ def start(folder: Path) -> Demo:
     printed = ""
     for line in process.stdout:
         printed += line
-        if line.startswith("  [") and "It answers" in printed:
+        if line.startswith("Every route"):
             break
     return Demo(f"http://127.0.0.1:{port}", printed, process)
 

@@ -104,4 +104,4 @@ async def _say_where(rt: Runtime, access: DemoAccess | None) -> None:
     for number in sorted(reply.cited):
         section = reply.sections[number]
         console.print(f"  [{number}] {section.heading} ({section.tier}, score {section.score:.2f})", markup=False)
-    console.print()
+    console.print(f"\nEvery route with its errors: [bold cyan]{base}/docs[/bold cyan]\n")
