@@ -25,7 +25,7 @@ from ouvidor.knowledge.ingest import section_input
 from ouvidor.knowledge.lbfgs import minimise
 from ouvidor.knowledge.ranking import rank
 
-PENALTY = 3e-3
+PENALTY = 1e-2
 SHARE_OF_WHOLE = 2 / 3
 OPINION_NAMES = ("constant", "odds", "log_probability", "best_logit", "cosine")
 ASKED = 1_200
@@ -176,11 +176,13 @@ def _opinions_of(
         evidence = confidence.gather(query, candidates, statistics)
         guess = classifier.guess(case.text, index.queries[number].astype(np.float32))
         classified = confidence.Classified.of(classifier, guess, everything)
-        best = int((rank(query, candidates, statistics) + classified.ranking_bonus()).argmax())
+        strength = classifier.strength
+        opinion = classified.log_probability()
+        best = int(((1 - strength) * rank(query, candidates, statistics) + strength * opinion).argmax())
         plain = confidence.confidence(evidence, best, model)
         cosine = classifier.cosine.standardise(evidence.sections["question_cosine"][best])
         odds = np.log(plain / (1 - plain))
-        found.append((1.0, odds, classified.log_probability()[best], guess.best_logit, cosine))
+        found.append((1.0, odds, opinion[best], guess.best_logit, cosine))
         right.append(best == gold[number])
     kind = np.array([0 if place >= 0 else 2 if case.label else 1 for place, case in zip(gold, cases, strict=True)])
     weight = np.array([2.0, 1.0, 1.0])[kind] / np.bincount(kind, minlength=3)[kind]

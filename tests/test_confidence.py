@@ -188,7 +188,6 @@ def test_a_classifier_that_cannot_learn_counts_for_nothing() -> None:
     classified = Classified.of(useless, said, np.array([5, 15]))
 
     assert useless.strength == 0
-    assert (classified.ranking_bonus() == 0).all()
     assert confidence(evidence, 0, MODEL, classified) == pytest.approx(confidence(evidence, 0, MODEL))
     assert relevance(evidence, MODEL, classified) == pytest.approx(relevance(evidence, MODEL))
 
@@ -200,7 +199,8 @@ def test_a_classifier_speaks_of_the_sections_that_it_knows(intents: Intents) -> 
     classified = Classified.of(intents, guess(intents, "is there a swimming pool", np.eye(6, 16)[3]), numbers)
 
     assert classified.columns.tolist() == [3, -1, 0]
-    assert classified.ranking_bonus().argmax() == 0
+    assert classified.log_probability().argmax() == 0
+    assert classified.log_probability()[1] == pytest.approx(-np.log(len(TOPICS)))
     assert confidence(evidence, 0, MODEL, classified) > 0.8 > 0.2 > confidence(evidence, 2, MODEL, classified)
     assert relevance(evidence, MODEL, classified)[1] == pytest.approx(relevance(evidence, MODEL)[1])
 

@@ -23,7 +23,6 @@ from ouvidor.jobs import job_app
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.settings import Settings
 
-
 T = TypeVar("T")
 
 

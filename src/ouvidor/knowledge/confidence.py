@@ -120,10 +120,6 @@ class Classified:
         even = -np.log(self.guess.sections.size)
         return np.where(self.columns >= 0, known, even).clip(min=CLASSIFIER_FLOOR)
 
-    def ranking_bonus(self) -> Floats:
-        """What to add to the candidates' ranking scores, (n,)."""
-        return self.intents.strength * self.log_probability()
-
 
 def load_model() -> Model:
     """The trained numbers that ship with the package."""

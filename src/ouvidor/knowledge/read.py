@@ -55,7 +55,9 @@ async def list_sections(
         query = query.where(Section.tier == tier)
     if containing:
         pattern = "%" + containing.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
-        query = query.where(or_(column.ilike(pattern) for column in (Section.question, Section.title, Section.content)))
+        query = query.where(
+            or_(Section.question.ilike(pattern), Section.title.ilike(pattern), Section.content.ilike(pattern))
+        )
     rows = (await session.execute(query.order_by(Section.id).limit(limit + 1))).scalars().all()
     data = [SectionOut.model_validate(row, from_attributes=True) for row in rows[:limit]]
     return SectionPage(

@@ -61,7 +61,7 @@ async def search(rt: Runtime, project: Project, question: str, *, limit: int = 1
         intents = await classifier_of(rt, session, project.id, found.known)
         judged = judge(found, question, query.vector, intents)
         order = judged.order[:limit]
-        numbers = [found.numbers[row] for row in order]
+        numbers = [found.numbers[int(row)] for row in order]
         shown = await _sections(session, project.id, numbers, judged.relevance[order].tolist())
     by_vectors = query.vector is not None and found.known.vectors_by == query.model
     return SearchResult(shown, judged.confidence, MODEL.threshold, by_vectors)

@@ -1,7 +1,7 @@
 """Bring a database to the newest form, compare it with the tables, or tell which form it has."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -45,7 +45,7 @@ def is_current(url: str) -> bool:
         engine.dispose()
 
 
-def _with_connection(url: str, deed: Any) -> None:
+def _with_connection(url: str, deed: Callable[[Connection], object]) -> None:
     engine = create_engine(url, connect_args={"options": OPTIONS})
     try:
         with engine.connect() as connection:
