@@ -29,10 +29,10 @@ WEIGHTS = Path(ranking.__file__).with_name("ranker.json")
 CANDIDATES = 75
 QUERIES = 400
 REAL_WEIGHT = 3.0
-PENALTY = 3e-4
+PENALTY = 1e-3
 BASELINES = ("BM25", "cosine", "sum")
 NOT_WEIGHED = ("bm25",)
-WORDS = [index for index, name in enumerate(FEATURES) if "cosine" not in name and name not in NOT_WEIGHED]
+WORDS = [FEATURES.index("bm25")]
 ALL = [index for index, name in enumerate(FEATURES) if name not in NOT_WEIGHED]
 
 

@@ -78,15 +78,18 @@ def policy_of(project: Project) -> Policy:
 
 
 def facts_of(draft: Draft, found: SearchResult, gate: float) -> Facts:
-    """What the policy may know of a draft. Citations outside what was retrieved make it ungrounded."""
+    """What the policy may know of a draft. Citations outside what was retrieved make it ungrounded.
+
+    N2 content counts where the draft cites it; where nothing is answered, where it passes the gate.
+    """
     in_range = bool(draft.cited) and all(0 <= number < len(found.sections) for number in draft.cited)
+    grounded = draft.kind == "answer" and in_range and found.confidence >= gate
     specialist = {number for number, section in enumerate(found.sections) if section.tier == "N2"}
     relevant = {number for number, section in enumerate(found.sections) if section.score >= gate}
-    conversational = draft.kind in {"smalltalk", "recall"}
     return Facts(
-        grounded=draft.kind == "answer" and in_range and found.confidence >= gate,
-        conversational=conversational,
-        specialist=bool(specialist & (relevant | set(draft.cited))),
+        grounded=grounded,
+        conversational=draft.kind in {"smalltalk", "recall"},
+        specialist=bool(specialist & (set(draft.cited) if grounded else relevant)),
         wants_person=draft.kind == "wants_person",
     )
 

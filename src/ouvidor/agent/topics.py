@@ -10,6 +10,8 @@ from ouvidor.text import Language, fold, sentences, terms
 
 _LONGEST = 60
 _RELATIVE_SCORE = 0.3
+_LEAST_SCORE = 0.08
+_ABOUT = re.compile(r"^(?:about|sobre) (?=\w)", re.IGNORECASE)
 _TOO_ALIKE = 0.6
 
 _INFINITIVE = r"(?P<topic>[a-zà-ÿ]+(?:ar|er|ir|or|ôr)(?:-\w+)?\b.*)"
@@ -61,12 +63,12 @@ _OF = {"o": "do", "a": "da", "os": "dos", "as": "das"}
 def likely_topics(sources: Sequence[Source], count: int = 2) -> list[str]:
     """Names of the best sources' topics, distinct from each other, each in its own language; at most `count`.
 
-    Sources far less relevant than the best are left out.
+    Sources far less relevant than the best, or hardly relevant at all, are left out.
     """
     named: list[str] = []
     held: list[frozenset[str]] = []
     for source in sources:
-        if source.score < _RELATIVE_SCORE * sources[0].score or len(named) == count:
+        if source.score < max(_RELATIVE_SCORE * sources[0].score, _LEAST_SCORE) or len(named) == count:
             break
         topic = topic_of(source)
         words = frozenset(terms(topic, source.language))
@@ -84,7 +86,7 @@ def topic_of(source: Source) -> str:
     if heading.isupper() and len(heading) > 5:
         heading = heading.capitalize()
     if not heading.endswith("?"):
-        return _shortened(heading)
+        return _shortened(_ABOUT.sub("", heading))
     asked = _WHAT_TO_DO.sub("", heading).rstrip("?!., ")
     last = re.split(r"[.!?,:]\s+", asked)[-1]
     whole = asked if _WHAT_TO_DO.search(heading) else heading

@@ -23,7 +23,7 @@ HASHED_WEIGHT = 0.7
 PENALTY = 1e-5
 FEWEST_PHRASINGS = 3
 MOST_SECTIONS = 1_500
-LARGEST_PROBLEM = 20_000_000
+LARGEST_PROBLEM = 8_000_000
 COMPARED = 2_000
 
 Vectors = NDArray[np.float32]
@@ -118,7 +118,7 @@ class Intents:
 def learnable(phrasings_of_section: Sequence[int]) -> bool:
     """Whether a classifier is worth training, by how many phrasings each of the project's sections has.
 
-    Four fifths of the sections need three, and sections × phrasings must stay within a minute of one core.
+    Four fifths of the sections need three, and sections × phrasings must stay within about a minute of one core.
     """
     sections, total = len(phrasings_of_section), sum(phrasings_of_section)
     enough = sum(count >= FEWEST_PHRASINGS for count in phrasings_of_section) >= 0.8 * sections

@@ -69,7 +69,10 @@ async def search(rt: Runtime, project: Project, question: str, *, limit: int = 1
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows of the candidates, best first; the relevance of each row (n,), 0 to 1; the confidence in the best."""
+    """The rows of the candidates, best first; the relevance of each row (n,), 0 to 1; the confidence in the best.
+
+    No section is more relevant than one that ranks before it.
+    """
 
     order: NDArray[np.int64]
     relevance: NDArray[np.float64]
@@ -91,6 +94,7 @@ def judge(found: CandidateSet, question: str, vector: Vector | None, intents: In
         scores = (1 - intents.strength) * scores + intents.strength * classified.log_probability()
     order = np.argsort(-scores, kind="stable")
     relevant = relevance(evidence, MODEL, classified)
+    relevant[order] = np.minimum.accumulate(relevant[order])
     return Judged(order, relevant, confidence(evidence, int(order[0]), MODEL, classified))
 
 
