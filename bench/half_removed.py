@@ -23,11 +23,13 @@ from ouvidor.evals.decision_metrics import auroc, best_threshold, coverage_at
 from ouvidor.evals.files import RetrievalCase, read_cases
 from ouvidor.evals.passing import passing_project
 from ouvidor.knowledge.candidates import Query, find_candidates
+from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.models import Section
 from ouvidor.knowledge.ranking import FEATURES, features
 from ouvidor.knowledge.search import search
 from ouvidor.runtime import Runtime, database_address, open_runtime
 from ouvidor.settings import read_settings
+from ouvidor.text import detect_language
 
 SCORES = ("ours", "cosine", "BM25")
 
@@ -45,9 +47,12 @@ async def scores_of(
                 result = await search(rt, project, case.query)
                 best = result.sections[0].key if result.sections else ""
                 found["ours"].append((result.confidence, best))
-                vector = (await rt.embedder.embed([case.query]))[0]
+                language = detect_language(case.query, "pt")
+                vector = (await embed_texts(rt.embedder, [case.query], [language]))[0]
                 async with rt.db.read() as session:
-                    raw = await find_candidates(session, Query.of(project.id, case.query, rt.embedder.name, vector))
+                    raw = await find_candidates(
+                        session, Query.of(project.id, case.query, vectors_name(rt.embedder), vector)
+                    )
                     keys = await keys_of(session, project.id)
                 if raw is None:
                     found["cosine"].append((0.0, ""))

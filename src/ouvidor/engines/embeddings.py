@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ouvidor.engines.build import BuiltModel, build
 from ouvidor.engines.checkpoint import ModelUnusable
 from ouvidor.engines.encoder import Encoder
-from ouvidor.engines.models import find_model
+from ouvidor.engines.models import MINILM, find_model
 
 INLINE_CHARS = 200  # about 50 tokens, 2 ms: a thread's hand-over and its tail latency cost more than waiting
 NOT_INSTALLED = "No embedding model is installed: run `ouvidor model install`."
@@ -38,6 +38,11 @@ class Embedder(Protocol):
     @property
     def available(self) -> bool:
         """Whether there is a model."""
+        ...
+
+    @property
+    def english_only(self) -> bool:
+        """Whether the model knows no other language."""
         ...
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -75,6 +80,11 @@ class LocalEmbedder:
     def available(self) -> bool:
         """True."""
         return True
+
+    @property
+    def english_only(self) -> bool:
+        """Whether this is the model that Ouvidor installs; of a model of one's own nothing is assumed."""
+        return self.name.startswith(MINILM.model)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of length 1, shape (texts, dimension), in order; the event loop waits for one short text only."""
@@ -120,6 +130,11 @@ class NoEmbedder:
 
     @property
     def available(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def english_only(self) -> bool:
         """False."""
         return False
 

@@ -105,9 +105,9 @@ FEATURES = (
     "asks_heading_bm25",
     "asks_found",
     "asks_cosine",
-    "asks_cosine_squared",
+    "asks_heading_cosine",
+    "asks_whole_cosine",
     "asks_found_by_cosine",
-    "asks_window_cosine",
     "passage_bm25",
     "passage_portuguese_bm25",
     "passage_cosine",
@@ -137,15 +137,16 @@ def features(query: QueryTerms, candidates: Candidates, statistics: Mapping[Lang
     """One row of FEATURES for each candidate: (n, len(FEATURES)); all finite, 0 where there is no evidence.
 
     `asks` is 1 for a section with a question or phrasings; every `asks_` feature is 0 for the other sections, every
-    `passage_` feature for these. BM25 is divided by the query's greatest possible idf sum, except `bm25` itself (not
-    weighed, for display); `found` is the share of the query's terms in the section, by idf; `asks_cosine` is that of
-    the nearest of heading, phrasings and whole, `passage_cosine` of the nearest of whole and windows.
+    `passage_` feature for these. BM25 is divided by the sum of the query's idf, except `bm25` itself (not
+    weighed beside vectors); `found` is the share of the query's terms in the section, by idf. `asks_heading_cosine` is
+    that of the nearest of heading and phrasings, `asks_cosine` of these and the whole, `passage_cosine` of the nearest
+    of whole and windows.
     """
     lexical = _LexicalEvidence.of(query, candidates, statistics)
     whole = _fill(candidates.whole_cosine, np.full(len(candidates.languages), np.nan))
-    asked = np.maximum(_fill(np.fmax(candidates.heading_cosine, candidates.phrasing_cosine), whole), whole)
-    window = _fill(candidates.window_cosine, whole)
-    answer = np.maximum(whole, window)
+    asked = _fill(np.fmax(candidates.heading_cosine, candidates.phrasing_cosine), whole)
+    nearest = np.maximum(asked, whole)
+    answer = np.maximum(_fill(candidates.window_cosine, whole), whole)
     portuguese = np.array([language == "pt" for language in candidates.languages])
     asks = candidates.has_question | (candidates.phrasings_length > 0)
     passage = ~asks
@@ -155,10 +156,10 @@ def features(query: QueryTerms, candidates: Candidates, statistics: Mapping[Lang
         asks * lexical.bm25,
         asks * lexical.heading_bm25,
         asks * lexical.found,
+        asks * nearest,
         asks * asked,
-        asks * asked**2,
-        asks * lexical.found * asked,
-        asks * window,
+        asks * whole,
+        asks * lexical.found * nearest,
         passage * lexical.bm25,
         passage * portuguese * lexical.bm25,
         passage * answer,

@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ouvidor.accounts.models import Project
 from ouvidor.knowledge.candidates import CandidateSet, Query, Vector, find_candidates
 from ouvidor.knowledge.confidence import Classified, confidence, gather, load_model, relevance
+from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.intents import Intents
 from ouvidor.knowledge.models import Section
 from ouvidor.knowledge.profile import classifier_of
 from ouvidor.knowledge.ranking import rank
 from ouvidor.runtime import Runtime
-from ouvidor.text import Language
+from ouvidor.text import Language, detect_language
 
 MODEL = load_model()
-SCORE_IN_ODDS = 5.0
 PHRASINGS_SHOWN = 5
 
 
@@ -52,8 +52,11 @@ class SearchResult:
 
 async def search(rt: Runtime, project: Project, question: str, *, limit: int = 10) -> SearchResult:
     """The project's sections that answer the question best; by words alone where no vectors are ready."""
-    vectors = await rt.embedder.embed([question]) if rt.embedder.dimension else None
-    query = Query.of(project.id, question, rt.embedder.name, None if vectors is None else vectors[0])
+    vector = None
+    if rt.embedder.available:
+        language = detect_language(question, "en" if project.languages[0] == "en" else "pt")
+        vector = (await embed_texts(rt.embedder, [question], [language]))[0]
+    query = Query.of(project.id, question, vectors_name(rt.embedder), vector)
     async with rt.db.read() as session:
         found = await find_candidates(session, query)
         if found is None:
@@ -85,7 +88,7 @@ def judge(found: CandidateSet, question: str, vector: Vector | None, intents: In
     Where the project has a classifier, its log-probability joins the ranking by its strength.
     """
     statistics = found.known.statistics
-    scores = SCORE_IN_ODDS * rank(found.query, found.rows, statistics)
+    scores = rank(found.query, found.rows, statistics)
     evidence = gather(found.query, found.rows, statistics)
     classified = None
     if intents is not None and vector is not None:

@@ -10,10 +10,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.models import Section, SectionVector
 from ouvidor.knowledge.state import lock_state
 from ouvidor.runtime import Runtime
-from ouvidor.text import windows
+from ouvidor.text import Language, windows
 
 BATCH = 64
 LARGE = 2_000
@@ -44,7 +45,10 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
     while batch := await _without_vectors(rt, project_id):
         texts = [_texts_of(section) for section in batch]
         flat = [text for parts in texts for _, _, text in parts]
-        vectors = await rt.embedder.embed(flat)
+        languages: list[Language] = [
+            language_of(section) for section, parts in zip(batch, texts, strict=True) for _ in parts
+        ]
+        vectors = await embed_texts(rt.embedder, flat, languages)
         rows = iter(vectors)
         named = [
             (section.number, kind, ordinal, next(rows))
@@ -52,7 +56,7 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
             for kind, ordinal, _ in parts
         ]
         async with rt.db.begin() as session:
-            await _store(session, rt.embedder.name, project_id, batch, named)
+            await _store(session, vectors_name(rt.embedder), project_id, batch, named)
         done += len(batch)
         progress(await vector_progress(rt, project_id))
     await index_if_large(rt, project_id)
@@ -61,7 +65,7 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
 
 async def vector_progress(rt: Runtime, project_id: UUID) -> Progress:
     """How many of the project's sections have vectors of the present model."""
-    counts = select(func.count(), func.count().filter(Section.embedded_by == rt.embedder.name)).where(
+    counts = select(func.count(), func.count().filter(Section.embedded_by == vectors_name(rt.embedder))).where(
         Section.project_id == project_id
     )
     async with rt.db.read() as session:
@@ -89,21 +93,26 @@ async def index_if_large(rt: Runtime, project_id: UUID) -> None:
 async def _change_model_if_needed(rt: Runtime, project_id: UUID) -> None:
     async with rt.db.begin() as session:
         state = await lock_state(session, project_id)
-        if state.vectors_by != rt.embedder.name:
+        if state.vectors_by != vectors_name(rt.embedder):
             await session.execute(delete(SectionVector).where(SectionVector.project_id == project_id))
             await session.execute(update(Section).where(Section.project_id == project_id).values(embedded_by=None))
-            state.vectors_by = rt.embedder.name
+            state.vectors_by = vectors_name(rt.embedder)
 
 
 async def _without_vectors(rt: Runtime, project_id: UUID) -> Sequence[Section]:
     query = (
         select(Section)
-        .where(Section.project_id == project_id, Section.embedded_by.is_distinct_from(rt.embedder.name))
+        .where(Section.project_id == project_id, Section.embedded_by.is_distinct_from(vectors_name(rt.embedder)))
         .order_by(Section.number)
         .limit(BATCH)
     )
     async with rt.db.read() as session:
         return (await session.execute(query)).scalars().all()
+
+
+def language_of(section: Section) -> Language:
+    """The section's language, of the type that text functions want."""
+    return "en" if section.language == "en" else "pt"
 
 
 def _texts_of(section: Section) -> list[tuple[str, int, str]]:
