@@ -179,7 +179,7 @@ def _opinions_of(
         strength = classifier.strength
         opinion = classified.log_probability()
         best = int(((1 - strength) * rank(query, candidates, statistics) + strength * opinion).argmax())
-        plain = confidence.confidence(evidence, best, model)
+        plain = confidence.relevance(evidence, model)[best]
         cosine = classifier.cosine.standardise(evidence.sections["question_cosine"][best])
         odds = np.log(plain / (1 - plain))
         found.append((1.0, odds, opinion[best], guess.best_logit, cosine))

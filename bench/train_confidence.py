@@ -30,7 +30,7 @@ from ouvidor.knowledge import confidence
 from ouvidor.settings import default_data_dir
 
 WEIGHTS = Path(confidence.__file__).with_name("confidence.json")
-THRESHOLD = 0.5
+THRESHOLD = 0.4
 STRANGERS = 60
 BY_VECTORS = (
     ("question_cosine", "whole_cosine", "window_cosine", "found", "found_weight", "asks"),

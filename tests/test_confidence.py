@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouvidor.knowledge.confidence import Classified, confidence, gather, load_model, relevance
+from ouvidor.knowledge.confidence import Classified, gather, load_model, relevance
 from ouvidor.knowledge.intents import Guess, Intents, Phrasings, learnable, train
 from ouvidor.knowledge.lbfgs import minimise
 from ouvidor.knowledge.ranking import Candidates, Lengths, QueryTerms, Statistics
@@ -46,7 +46,7 @@ def with_row(found: Candidates, row: int, *, cosine: float | None = None, words:
 
 
 def confident(found: Candidates, row: int = 0) -> float:
-    return confidence(gather(QUERY, found, STATISTICS), row, MODEL)
+    return float(relevance(gather(QUERY, found, STATISTICS), MODEL)[row])
 
 
 def test_a_section_that_stands_out_is_answered_from_and_one_of_many_is_not() -> None:
@@ -78,8 +78,8 @@ def test_rare_words_speak_louder_than_the_words_of_asking() -> None:
     found = with_row(replace(candidates(30), **_of_two_terms(30)), 0, words=1)
     other = replace(found, heading_counts=found.heading_counts[:, ::-1])
 
-    asking = confidence(gather(query, found, STATISTICS), 0, MODEL)
-    telling = confidence(gather(query, other, STATISTICS), 0, MODEL)
+    asking = relevance(gather(query, found, STATISTICS), MODEL)[0]
+    telling = relevance(gather(query, other, STATISTICS), MODEL)[0]
 
     assert telling > asking
 
@@ -119,11 +119,10 @@ def test_probabilities_stay_between_0_and_1_and_share_one_certainty(
     )
     evidence = gather(QUERY, found, STATISTICS)
 
-    each = [confidence(evidence, row, MODEL) for row in range(len(rows))]
+    each = relevance(evidence, MODEL)
 
-    assert all(0 <= value <= 1 for value in each)
-    assert sum(each) < 1 + 1e-9
-    assert (relevance(evidence, MODEL) >= np.array(each) - 1e-9).all()
+    assert ((each >= 0) & (each <= 1)).all()
+    assert each.sum() < 1 + 1e-9
 
 
 def test_a_query_without_words_is_judged_by_vectors() -> None:
@@ -131,7 +130,7 @@ def test_a_query_without_words_is_judged_by_vectors() -> None:
     empty = {name: np.zeros((8, 0)) for name in ("heading_counts", "content_counts", "phrasings_counts")}
     found = with_row(replace(candidates(8), **empty), 0, cosine=0.9)
 
-    assert 0 < confidence(gather(nothing, found, STATISTICS), 0, MODEL) < 1
+    assert 0 < relevance(gather(nothing, found, STATISTICS), MODEL)[0] < 1
 
 
 TOPICS = ("parking garage", "breakfast buffet", "late checkout", "swimming pool", "airport shuttle", "lost luggage")
@@ -188,7 +187,6 @@ def test_a_classifier_that_cannot_learn_counts_for_nothing() -> None:
     classified = Classified.of(useless, said, np.array([5, 15]))
 
     assert useless.strength == 0
-    assert confidence(evidence, 0, MODEL, classified) == pytest.approx(confidence(evidence, 0, MODEL))
     assert relevance(evidence, MODEL, classified) == pytest.approx(relevance(evidence, MODEL))
 
 
@@ -201,8 +199,9 @@ def test_a_classifier_speaks_of_the_sections_that_it_knows(intents: Intents) -> 
     assert classified.columns.tolist() == [3, -1, 0]
     assert classified.log_probability().argmax() == 0
     assert classified.log_probability()[1] == pytest.approx(-np.log(len(TOPICS)))
-    assert confidence(evidence, 0, MODEL, classified) > 0.8 > 0.2 > confidence(evidence, 2, MODEL, classified)
-    assert relevance(evidence, MODEL, classified)[1] == pytest.approx(relevance(evidence, MODEL)[1])
+    said = relevance(evidence, MODEL, classified)
+    assert said[0] > 0.8 > 0.2 > said[2]
+    assert said[1] == pytest.approx(relevance(evidence, MODEL)[1])
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ Language: TypeAlias = Literal["pt", "en"]
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'"})
 
-_EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-_NUMBER = r"\d+(?:[.,]\d+)+"
+_EMAIL = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}"
+_NUMBER = r"\d+(?:[.,]\d+){1,9}"
 _WORD = r"\w+(?:'\w+)*"
 _TOKEN = re.compile(rf"{_EMAIL}|{_NUMBER}(?!\w)|{_WORD}(?:-{_WORD})*")
+_NO_WORD = re.compile(r"_|\br\$")
 _THOUSANDS = re.compile(r"[.,](?=\d{3}(?:\D|$))")
 _CODE_PARTS = re.compile(r"[^\W\d_]+|\d+")
 _ORDINAL = re.compile(r"(\d+)(?:o|a|st|nd|rd|th)")
@@ -106,7 +107,7 @@ def terms(text: str, language: Language) -> list[str]:
     themselves and their parts, compounds ("guarda-chuva") their parts.
     """
     found: list[str] = []
-    for token in _TOKEN.findall(fold(text).replace("_", " ")):
+    for token in _TOKEN.findall(_NO_WORD.sub(" ", fold(text))):
         found += _terms_of_token(token, language)
     return found
 
@@ -186,6 +187,7 @@ _ABBREVIATIONS = _words(
     op ex etc vs e.g i.e p.ex aprox approx dept depto al cf
     """
 )
+_LONGEST_WORD = 40
 _BULLET = re.compile(r"^\s*(?:[-–—•*·▪]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+)")
 _BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡]*[^\W_])")
 
@@ -218,7 +220,8 @@ def _split_line(line: str) -> list[str]:
     found: list[str] = []
     start = 0
     for boundary in _BOUNDARY.finditer(line):
-        if _ends_sentence(line[start : boundary.start()], line[boundary.end() :]):
+        before = line[max(start, boundary.start() - _LONGEST_WORD) : boundary.start()]
+        if _ends_sentence(before, line[boundary.end() : boundary.end() + _LONGEST_WORD]):
             found.append(line[start : boundary.end()].strip())
             start = boundary.end()
     found.append(line[start:].strip())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.rules import Mode, SpecialistReply
 from ouvidor.agent import phrases
+from ouvidor.agent.given import support
 from ouvidor.agent.lookup import look_up
 from ouvidor.agent.policy import Decision, Facts, Move, Policy, Reason, decide
 from ouvidor.agent.reply import REPLY, Draft, Given, Said, Source
@@ -83,7 +84,8 @@ def facts_of(draft: Draft, found: SearchResult, gate: float) -> Facts:
     N2 content counts where the draft cites it; where nothing is answered, where it passes the gate.
     """
     in_range = bool(draft.cited) and all(0 <= number < len(found.sections) for number in draft.cited)
-    grounded = draft.kind == "answer" and in_range and found.confidence >= gate
+    cited = [found.sections[number].score for number in draft.cited] if in_range else []
+    grounded = draft.kind == "answer" and in_range and support(cited, found.confidence) >= gate
     specialist = {number for number, section in enumerate(found.sections) if section.tier == "N2"}
     relevant = {number for number, section in enumerate(found.sections) if section.score >= gate}
     return Facts(

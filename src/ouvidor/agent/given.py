@@ -1,5 +1,6 @@
 """All that an engine may know in a turn of the bot."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,14 @@ class Source:
     def answers_a_question(self) -> bool:
         """Whether `text` is the answer to `question`, rather than a passage under a title."""
         return bool(self.phrasings) or (self.question or "").rstrip().endswith("?")
+
+
+def support(cited: Sequence[float], best: float) -> float:
+    """Probability that an answer from the sections of these relevances holds, 0 to 1.
+
+    That of the best section; where two are cited together, that either of them answers (their sum).
+    """
+    return best if len(cited) < 2 else min(1.0, max(best, sum(sorted(cited, reverse=True)[:2])))
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ouvidor.accounts.models import Project
-from ouvidor.agent.asks import split_asks
+from ouvidor.agent.asks import split_asks, without_courtesies
 from ouvidor.knowledge.search import FoundSection, SearchResult, search
 from ouvidor.runtime import Runtime
 from ouvidor.text import Language
 
 
 async def look_up(rt: Runtime, project: Project, message: str, language: Language) -> SearchResult:
-    """The sections that answer the message, best first; the confidence is that of its surest question."""
-    found = [await search(rt, project, ask, limit=project.sections_shown) for ask in split_asks(message, language)]
-    surest = max(found, key=lambda result: result.confidence)
-    if len(found) == 1:
-        return surest
-    return replace(surest, sections=merge([surest, *found], project.sections_shown))
+    """The sections that answer the message, best first.
+
+    Of several questions each is searched for alone and all together; one may answer where the whole is sure, or where
+    each of the questions is.
+    """
+    asks = split_asks(message, language)
+    if len(asks) == 1:
+        return await search(rt, project, asks[0], limit=project.sections_shown)
+    whole = await search(rt, project, without_courtesies(message, language), limit=project.sections_shown)
+    each = [await search(rt, project, ask, limit=project.sections_shown) for ask in asks]
+    confidence = max(whole.confidence, min(result.confidence for result in each))
+    order = sorted(each, key=lambda result: -result.confidence)
+    return replace(whole, sections=merge([*order, whole], project.sections_shown), confidence=confidence)
 
 
 def merge(results: Sequence[SearchResult], limit: int) -> tuple[FoundSection, ...]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from ouvidor.agent.asks import parts_of
 from ouvidor.agent.courtesies import COURTESIES
 from ouvidor.agent.extract import extract
-from ouvidor.agent.given import Given, Said, Source
+from ouvidor.agent.given import Given, Said, Source, support
 from ouvidor.agent.person import wants_person
 from ouvidor.agent.recall import introduced_name, recall
 from ouvidor.agent.smalltalk import answer_small_talk, small_talk
@@ -67,10 +67,11 @@ def _recalled(given: Given) -> Draft | None:
 
 
 def _extracted(given: Given) -> Draft:
-    if not given.sources or given.confidence < given.threshold:
+    parts = parts_of(given.question, given.sources, given.language) if given.sources else []
+    confidence = support([part.source.score for part in parts], given.confidence)
+    if not parts or confidence < given.threshold:
         topics = likely_topics(given.sources)
-        return Draft(kind="unsure", confidence=given.confidence, language=given.language, topics=topics)
-    parts = parts_of(given.question, given.sources, given.language)
+        return Draft(kind="unsure", confidence=confidence, language=given.language, topics=topics)
     texts = [
         extract(
             part.ask, part.source.text, part.source.language, answers_a_question=part.source.answers_a_question
@@ -81,7 +82,7 @@ def _extracted(given: Given) -> Draft:
         kind="answer",
         text="\n\n".join(texts),
         cited=[part.source.number for part in parts],
-        confidence=given.confidence,
+        confidence=confidence,
         language=given.language,
     )
 

@@ -161,18 +161,16 @@ def gather(query: QueryTerms, candidates: Candidates, statistics: Mapping[Langua
 
 
 def relevance(evidence: Evidence, model: Model, classified: Classified | None = None) -> Floats:
-    """Probability that each section answers the query were it the only one, (n,), 0 to 1."""
-    utility, none = _utilities(evidence, model)
-    return _logistic(_with_opinion(utility - none, evidence, model.classifier, classified))
+    """Probability that each section, of all candidates and none of them, is the one that answers, (n,), 0 to 1.
 
-
-def confidence(evidence: Evidence, best: int, model: Model, classified: Classified | None = None) -> float:
-    """Probability that the section in row `best`, of all candidates and none of them, is the one that answers."""
+    Without a classifier they add up to at most 1. That of the best section is the confidence of answering from it.
+    """
     utility, none = _utilities(evidence, model)
-    others = np.append(np.delete(utility, best), none)
-    peak = others.max()
-    odds = utility - peak - np.log(np.exp(others - peak).sum())
-    return float(_logistic(_with_opinion(odds, evidence, model.classifier, classified))[best])
+    everything = np.append(utility, none)
+    likelihood = np.exp(everything - everything.max())
+    rest = likelihood.sum() - likelihood
+    odds = np.log(likelihood[:-1].clip(min=1e-300)) - np.log(rest[:-1].clip(min=1e-300))
+    return _logistic(_with_opinion(odds, evidence, model.classifier, classified))
 
 
 def _with_opinion(

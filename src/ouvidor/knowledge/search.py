@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.knowledge.candidates import CandidateSet, Query, Vector, find_candidates
-from ouvidor.knowledge.confidence import Classified, confidence, gather, load_model, relevance
+from ouvidor.knowledge.confidence import Classified, gather, load_model, relevance
 from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.intents import Intents
 from ouvidor.knowledge.models import Section
@@ -98,7 +98,7 @@ def judge(found: CandidateSet, question: str, vector: Vector | None, intents: In
     order = np.argsort(-scores, kind="stable")
     relevant = relevance(evidence, MODEL, classified)
     relevant[order] = np.minimum.accumulate(relevant[order])
-    return Judged(order, relevant, confidence(evidence, int(order[0]), MODEL, classified))
+    return Judged(order, relevant, float(relevant[order[0]]))
 
 
 async def _sections(
