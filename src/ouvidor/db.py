@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 
 SEARCH_PATH = "-c search_path=public,jobs"
+WIDE_VECTOR_SEARCH = "-c hnsw.ef_search=100"  # an HNSW index gives at most that many rows; pgvector's default is 40
 
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
@@ -41,7 +42,11 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=True,
-            connect_args={"options": SEARCH_PATH, "prepare_threshold": None, "connect_timeout": 10},
+            connect_args={
+                "options": f"{SEARCH_PATH} {WIDE_VECTOR_SEARCH}",
+                "prepare_threshold": None,
+                "connect_timeout": 10,
+            },
         )
         self._session = async_sessionmaker(self.engine, expire_on_commit=False)
 

@@ -70,6 +70,14 @@ _FUNCTION_WORDS: dict[Language, frozenset[str]] = {
     ),
 }
 
+# Words that are the same in both languages tell nothing.
+_SHARED_WORDS = _words(
+    """
+    app chat check checkin checkout covid delivery e-mail email facebook fi hotel instagram internet kg login notebook
+    ok online pet pix qr shopping site smartphone spa tablet tv voucher whatsapp wi wifi youtube
+    """
+)
+
 _PT_LETTERS = re.compile(r"[ãõçáéíóúâêôà]")
 _PT_SHAPES = re.compile(r"(?:lh|nh|ca[os]|coes|cao|mente|dade|eiro|eira|[aei]r|inho|inha|ei|ou)$|lh|nh|qu[ei]")
 _EN_SHAPES = re.compile(r"(?:ing|ed|ly|tion|ness|ment|ight|ough|ck|[^aeiouslmrzn])$|th|sh|w|k|ee|oo|y")
@@ -96,6 +104,8 @@ def detect_language(text: str, default: Language) -> Language:
 
 def _evidence(word: str, language: Language, shapes: re.Pattern[str]) -> float:
     """Function words weigh four times as much as a typical letter group."""
+    if word in _SHARED_WORDS:
+        return 0.0
     return 2.0 * (word in _FUNCTION_WORDS[language]) + 0.5 * bool(shapes.search(word))
 
 

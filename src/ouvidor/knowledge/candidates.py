@@ -1,98 +1,69 @@
-"""The SQL of search: one round trip that finds candidates by words and by vectors, with all that ranking needs."""
+"""The SQL of search: candidates by words and by vectors in one round trip, what ranking needs of them in a second."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
+from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ouvidor.knowledge.postings import LANGUAGES
-from ouvidor.knowledge.ranking import Candidates, QueryTerms
+from ouvidor.knowledge.postings import LANGUAGES, Hits, mean_lengths, search_terms
+from ouvidor.knowledge.ranking import Candidates, QueryTerms, inverse_document_frequency
 from ouvidor.knowledge.state import Known, known_of
-from ouvidor.text import Language, terms
+from ouvidor.text import Language
 
 LEXICAL_CANDIDATES = 50
 DENSE_CANDIDATES = 50
 NEAREST_VECTORS = 200
-KINDS = ("heading", "whole", "phrasing", "window")
 
 Vector = NDArray[np.float32]
 
-# Every section that holds a query term, by BM25 with the idf of this moment.
-LEXICAL = """
-with state as (
-    select * from knowledge_state where project_id = %(project)s
-), asked as (
-    select term, language, position, (state.statistics -> language ->> 'sections')::float as total
-    from unnest(%(terms)s::text[], %(languages)s::text[]) with ordinality as asked(term, language, position), state
-), hits as materialized (
-    select asked.position, asked.total, p.section_number, p.weight, p.in_heading, p.in_content, p.in_phrasings
-    from asked join posting p on p.project_id = %(project)s and p.language = asked.language and p.term = asked.term
-), frequency as materialized (
-    select position, count(*) as sections, ln(1 + (max(total) - count(*) + 0.5) / (count(*) + 0.5)) as idf
-    from hits group by position
-), lexical as (
-    select section_number from hits join frequency using (position)
-    group by section_number order by sum(weight * idf) desc, section_number limit %(lexical)s
-)
+STATE_AND_HITS = """
+select 'state' as row, revision as a, profiled_revision as b, null::bytea as postings, vectors_by as model, statistics
+from knowledge_state where project_id = %(project)s
+union all
+select 'posting', position - 1, block, postings, null, null
+from unnest(%(terms)s::text[], %(languages)s::text[]) with ordinality as asked(term, language, position)
+join posting p on p.project_id = %(project)s and p.language = asked.language and p.term = asked.term
 """
 
 # The sections of the nearest vectors, if the project's vectors are of this model. `{dimension}` is the model's own.
-DENSE = """
-, nearest as (
-    select section_number from section_vector
-    where project_id = %(project)s and (select vectors_by = %(model)s from state)
-    order by (embedding::halfvec({dimension})) <#> %(vector)s::halfvec({dimension}) limit %(nearest)s
-), dense as (
-    select section_number from nearest group by section_number limit %(dense)s
-), chosen as materialized (
-    select section_number from lexical union select section_number from dense
-), cosines as (
-    select section_number, kind,
-           max(-((embedding::halfvec({dimension})) <#> %(vector)s::halfvec({dimension}))) as cosine
-    from section_vector join chosen using (section_number) where project_id = %(project)s
-    group by section_number, kind
-)
+NEAREST = """
+union all
+(select 'near', section_number, 0, null, null, null
+ from (select section_number, embedding::halfvec({dimension}) <#> %(vector)b::halfvec({dimension}) as distance
+       from section_vector
+       where project_id = %(project)s
+             and (select vectors_by = %(model)s from knowledge_state where project_id = %(project)s)
+       order by distance limit %(nearest)s) as nearest
+ group by section_number order by min(distance) limit %(dense)s)
 """
 
-WITHOUT_VECTORS = """
-, chosen as materialized (select section_number from lexical),
-cosines as (select 0::bigint as section_number, ''::text as kind, 0::float as cosine where false)
+CHOSEN = """
+select number, language, question is not null as asks, heading_length, content_length, phrasings_length,
+       null::float as heading, null::float as whole, null::float as phrasing, null::float as window_
+from section where project_id = %(project)s and number = any(%(numbers)s) order by number
 """
 
-ROWS = """
-select 'state' as row, revision as number, 0 as a, 0 as b, 0 as c, vectors_by as name,
-       coalesce(profiled_revision, -1)::float as x, statistics as j
-from state
-union all
-select 'term', position, sections, 0, 0, null, 0, null from frequency
-union all
-select 'section', number, heading_length, content_length, phrasings_length, language,
-       (question is not null)::int, null
-from section join chosen on number = section_number where project_id = %(project)s
-union all
-select 'count', section_number, in_heading, in_content, in_phrasings, null, position, null
-from hits join chosen using (section_number)
-union all
-select 'cosine', section_number, 0, 0, 0, kind, cosine, null from cosines
+CHOSEN_WITH_COSINES = """
+select number, language, question is not null as asks, heading_length, content_length, phrasings_length,
+       heading, whole, phrasing, window_
+from section left join (
+    select section_number,
+           max(cosine) filter (where kind = 'heading') as heading,
+           max(cosine) filter (where kind = 'whole') as whole,
+           max(cosine) filter (where kind = 'phrasing') as phrasing,
+           max(cosine) filter (where kind = 'window') as window_
+    from (select section_number, kind, -(embedding <#> %(vector)b::halfvec) as cosine
+          from section_vector where project_id = %(project)s and section_number = any(%(numbers)s)) as vectors
+    group by section_number
+) as nearest on section_number = number
+where project_id = %(project)s and number = any(%(numbers)s) order by number
 """
-
-
-class _Row(NamedTuple):
-    """A row of ROWS; what the fields hold depends on `row`."""
-
-    row: str
-    number: int
-    a: int
-    b: int
-    c: int
-    name: str | None
-    x: float
-    j: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -118,9 +89,19 @@ class Query:
     @classmethod
     def of(cls, project_id: UUID, question: str, model: str, vector: Vector | None) -> "Query":
         """The distinct terms of the question under each of the languages."""
-        pairs = [(term, language) for language in LANGUAGES for term in dict.fromkeys(terms(question, language))]
-        languages = tuple(language for _, language in pairs)
-        return cls(project_id, tuple(term for term, _ in pairs), languages, model, vector)
+        pairs: list[tuple[str, Language]] = [
+            (term, language) for language in LANGUAGES for term in dict.fromkeys(search_terms(question, language))
+        ]
+        return cls(project_id, tuple(term for term, _ in pairs), tuple(part for _, part in pairs), model, vector)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the first round trip brings: the postings of the query's terms, the sections with the nearest vectors."""
+
+    known: Known
+    hits: Hits
+    near: tuple[int, ...]
 
 
 async def find_candidates(session: AsyncSession, query: Query) -> CandidateSet | None:
@@ -129,59 +110,94 @@ async def find_candidates(session: AsyncSession, query: Query) -> CandidateSet |
         "project": query.project_id,
         "terms": list(query.terms),
         "languages": list(query.languages),
-        "lexical": LEXICAL_CANDIDATES,
     }
-    statement = LEXICAL + WITHOUT_VECTORS + ROWS
+    find, look = STATE_AND_HITS, CHOSEN
     if query.vector is not None:
-        statement = LEXICAL + DENSE.format(dimension=query.vector.size) + ROWS
-        bound |= {"model": query.model, "vector": HalfVector(query.vector).to_text()}
+        find, look = STATE_AND_HITS + NEAREST.format(dimension=query.vector.size), CHOSEN_WITH_COSINES
+        bound |= {"vector": HalfVector(query.vector), "model": query.model}
         bound |= {"nearest": NEAREST_VECTORS, "dense": DENSE_CANDIDATES}
-    raw: Any = (await (await session.connection()).get_raw_connection()).driver_connection
-    async with raw.cursor(binary=True) as cursor:
-        await cursor.execute(statement, bound)
-        rows = [_Row(*row) for row in await cursor.fetchall()]
-    return _assemble(query, rows)
+    connection: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    async with connection.cursor(binary=True) as cursor:
+        cursor.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
+        found = _found(await (await cursor.execute(find, bound)).fetchall())
+        if found is None:
+            return None
+        asked = _asked(query, found)
+        if found.known.vectors_by != query.model:
+            look = CHOSEN
+        chosen = bound | {"numbers": sorted({*_best_by_words(found, asked), *found.near})}
+        rows = await (await cursor.execute(look, chosen)).fetchall()
+    return _assemble(asked, found, rows) if rows else None
 
 
-def _assemble(query: Query, rows: Sequence[_Row]) -> CandidateSet | None:
-    sections = [row for row in rows if row.row == "section"]
-    state = next((row for row in rows if row.row == "state"), None)
-    if not sections or state is None:
+def _found(rows: Sequence[tuple[str, int, Any, bytes | None, str | None, Any]]) -> _Found | None:
+    """Rows of STATE_AND_HITS and NEAREST; None where the project has no knowledge."""
+    state = next((row for row in rows if row[0] == "state"), None)
+    if state is None:
         return None
-    known = known_of(state.number, state.j or {}, state.name, None if state.x < 0 else int(state.x))
-    row_of = {section.number: index for index, section in enumerate(sections)}
-    frequency = np.zeros(len(query.terms), dtype=np.int64)
-    counts = np.zeros((3, len(sections), len(query.terms)))
-    cosines = np.full((len(KINDS), len(sections)), np.nan)
-    for row in rows:
-        if row.row == "term":
-            frequency[row.number - 1] = row.a
-        elif row.row == "count":
-            counts[:, row_of[row.number], int(row.x) - 1] = row.a, row.b, row.c
-        elif row.row == "cosine":
-            cosines[KINDS.index(str(row.name)), row_of[row.number]] = row.x
-    present = [index for index, language in enumerate(query.languages) if language in known.languages]
-    asked = QueryTerms(
-        terms=tuple(query.terms[index] for index in present),
-        languages=tuple(query.languages[index] for index in present),
-        document_frequency=frequency[present],
-    )
-    return CandidateSet(known, tuple(row_of), asked, _candidates(sections, counts[:, :, present], cosines))
+    _, revision, profiled_revision, _, vectors_by, statistics = state
+    hits = Hits.of([(term, block, packed) for _, term, block, packed, _, _ in rows if packed is not None])
+    near = tuple(number for row, number, *_ in rows if row == "near")
+    return _Found(known_of(revision, statistics, vectors_by, profiled_revision), hits, near)
 
 
-def _candidates(sections: Sequence[_Row], counts: NDArray[np.float64], cosines: NDArray[np.float64]) -> Candidates:
-    lengths = np.array([(section.a, section.b, section.c) for section in sections], dtype=np.float64)
-    return Candidates(
-        languages=tuple("en" if section.name == "en" else "pt" for section in sections),
-        has_question=np.array([section.x > 0 for section in sections]),
+def _asked(query: Query, found: _Found) -> QueryTerms:
+    frequency = np.bincount(found.hits.term, minlength=len(query.terms))
+    return QueryTerms(query.terms, query.languages, frequency)
+
+
+def _best_by_words(found: _Found, asked: QueryTerms) -> list[int]:
+    """The numbers of the sections with the best BM25, in no order."""
+    hits, statistics = found.hits, found.known.statistics
+    if not hits.number.size:
+        return []
+    sections = np.array([statistics[language].sections for language in asked.languages], dtype=np.int64)
+    idf = inverse_document_frequency(asked.document_frequency, sections)
+    weights = hits.weights(mean_lengths(asked.languages, statistics)) * idf[hits.term]
+    first = int(hits.number.min())
+    sums = np.bincount(hits.number - first, weights)
+    last = max(sums.size - LEXICAL_CANDIDATES, 0)
+    best = np.argpartition(sums, last)[last:] if last else np.arange(sums.size)
+    return [first + int(index) for index in best if sums[index] > 0]
+
+
+def _assemble(asked: QueryTerms, found: _Found, rows: Sequence[tuple[Any, ...]]) -> CandidateSet:
+    """Rows of CHOSEN with the counts of the query's terms; only terms of languages that have sections remain."""
+    numbers, languages, asks, *figures = zip(*rows, strict=True)
+    present = [index for index, language in enumerate(asked.languages) if language in found.known.languages]
+    counts = _counts(found.hits, np.array(numbers), len(asked.terms))[:, :, present]
+    lengths = np.array(figures[:3], dtype=np.float64)
+    cosines = np.array(figures[3:], dtype=np.float64)
+    candidates = Candidates(
+        languages=languages,
+        has_question=np.array(asks),
         heading_counts=counts[0],
         content_counts=counts[1],
         phrasings_counts=counts[2],
-        heading_length=lengths[:, 0],
-        content_length=lengths[:, 1],
-        phrasings_length=lengths[:, 2],
+        heading_length=lengths[0],
+        content_length=lengths[1],
+        phrasings_length=lengths[2],
         heading_cosine=cosines[0],
         whole_cosine=cosines[1],
         phrasing_cosine=cosines[2],
         window_cosine=cosines[3],
     )
+    kept = QueryTerms(
+        terms=tuple(asked.terms[index] for index in present),
+        languages=tuple(asked.languages[index] for index in present),
+        document_frequency=asked.document_frequency[present],
+    )
+    return CandidateSet(found.known, numbers, kept, candidates)
+
+
+def _counts(hits: Hits, numbers: NDArray[np.int64], terms: int) -> NDArray[np.float64]:
+    """How often each term stands in heading, content and phrasings of these n sections: (3, n, terms)."""
+    counts = np.zeros((3, numbers.size, terms))
+    row_of = np.full(max(numbers.max(), hits.number.max(initial=0)) + 1, -1)
+    row_of[numbers] = np.arange(numbers.size)
+    row = row_of[hits.number]
+    chosen = row >= 0
+    row, term, postings = row[chosen], hits.term[chosen], hits.postings[chosen]
+    for field, name in enumerate(("heading", "content", "phrasings")):
+        counts[field, row, term] = postings[name]
+    return counts

@@ -2,18 +2,22 @@
 
 import csv
 import hashlib
-import io
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 from ouvidor.errors import Fault, Unprocessable
+from ouvidor.inputs import storable
 from ouvidor.text import Language, detect_language, fold
 
 MAX_CHARACTERS = 50_000
 MAX_PHRASINGS = 1000
+MAX_PHRASING_CHARACTERS = 2000
+MAX_KEY_CHARACTERS = 200
+CHARACTERS_THAT_TELL_LANGUAGE = 1000
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "key": ("id", "key", "chave", "codigo", "code"),
@@ -105,7 +109,7 @@ def section_input(row: Mapping[str, Any], default_language: Language | None = No
         raise BrokenRow("has no text to answer with: give answer (resposta), content (conteudo) or phrasings (frases)")
     content = content or question or title or phrasings[0]
     language = _language(named, default_language, " ".join(filter(None, (question, content))))
-    key = _text(named, "key") or hashlib.sha256((question or title or content).encode()).hexdigest()[:24]
+    key = _key(named) or hashlib.sha256((question or title or content).encode()).hexdigest()[:24]
     return SectionInput(
         key=key,
         question=question,
@@ -139,46 +143,34 @@ def _json_rows(file: TextIO) -> Generator[tuple[int, Mapping[str, Any] | str]]:
             continue
         try:
             row = json.loads(text)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             yield line, "is not JSON"
             continue
         yield line, row if isinstance(row, dict) else "is not a JSON object"
 
 
 def _csv_rows(file: TextIO) -> Generator[tuple[int, Mapping[str, Any] | str]]:
-    start = file.read(4096)
-    delimiter = max(",;\t", key=start.partition("\n")[0].count)
-    reader = csv.DictReader(_Rest(start, file), delimiter=delimiter, restkey="\0rest")
-    known = [name for name in reader.fieldnames or () if _plain(name) in _FIELD_OF]
-    if not known:
+    first = file.readline()
+    reader = csv.reader(chain((first,), file), delimiter=max(",;\t", key=first.count), strict=True)
+    try:
+        header = next(reader, list[str]())
+    except csv.Error as error:
+        raise UnreadableFile(f"The CSV's first line is not CSV: {error}.") from None
+    if not any(_plain(name) in _FIELD_OF for name in header):
         raise UnreadableFile("The CSV's first line names no known column (question, answer, content, pergunta, …).")
     while True:
         line = reader.line_num + 1
         try:
-            row = next(reader)
+            cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             yield line, f"is not CSV: {error}"
             continue
-        yield line, row if "\0rest" not in row else "has more cells than the header"
-
-
-class _Rest(io.TextIOBase):
-    """Lines of a file whose beginning was already read."""
-
-    def __init__(self, start: str, file: TextIO) -> None:
-        self._lines = iter((start + file.readline()).splitlines(keepends=True))
-        self._file = file
-
-    def __iter__(self) -> "_Rest":
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines, None) or self._file.readline()
-        if not line:
-            raise StopIteration
-        return line
+        if len(cells) > len(header):
+            yield line, "has more cells than the header"
+        elif cells:
+            yield line, dict(zip(header, cells, strict=False))
 
 
 def _plain(name: str) -> str:
@@ -189,13 +181,20 @@ def _by_plain_name(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     return ((_plain(str(name)), value) for name, value in row.items() if name)
 
 
+def _key(named: Mapping[str, Any]) -> str | None:
+    key = _text(named, "key")
+    if key and len(key) > MAX_KEY_CHARACTERS:
+        raise BrokenRow(f"has an id of {len(key):,} characters; at most {MAX_KEY_CHARACTERS}")
+    return key
+
+
 def _text(named: Mapping[str, Any], field: str) -> str | None:
     value = named.get(field)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise BrokenRow(f"has a {field} that is not text")
-    text = str(value).replace("\0", "").strip()
+    text = _plain_text(str(value), field)
     if len(text) > MAX_CHARACTERS:
         raise BrokenRow(f"has a {field} of {len(text):,} characters; at most {MAX_CHARACTERS:,}")
     return text or None
@@ -203,16 +202,32 @@ def _text(named: Mapping[str, Any], field: str) -> str | None:
 
 def _texts(named: Mapping[str, Any], field: str) -> tuple[str, ...]:
     """A JSON list, or the text of a CSV cell split at `|` (tags also at `,` and `;`)."""
-    value = named.get(field, ())
+    value: Any = named.get(field, ())
     if isinstance(value, str):
         separators = "|\n" if field == "phrasings" else "|\n,;"
         value = value.translate({ord(mark): "|" for mark in separators}).split("|")
-    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
+    if not isinstance(value, list | tuple):
         raise BrokenRow(f"has {field} that are not a list of texts")
-    texts = tuple(dict.fromkeys(part.replace("\0", "").strip() for part in value if part.strip()))
+    texts: dict[str, None] = {}
+    for part in cast("Sequence[object]", value):
+        if not isinstance(part, str):
+            raise BrokenRow(f"has {field} that are not a list of texts")
+        texts[_plain_text(part, field)] = None
+    texts.pop("", None)
     if len(texts) > MAX_PHRASINGS:
         raise BrokenRow(f"has {len(texts):,} {field}; at most {MAX_PHRASINGS:,}")
-    return texts
+    longest = max(map(len, texts), default=0)
+    if longest > MAX_PHRASING_CHARACTERS:
+        raise BrokenRow(f"has {field} of {longest:,} characters; at most {MAX_PHRASING_CHARACTERS:,} each")
+    return tuple(texts)
+
+
+def _plain_text(text: str, field: str) -> str:
+    """Without NUL characters, which PostgreSQL cannot hold, and white space around it."""
+    try:
+        return storable(text.replace("\0", "")).strip()
+    except ValueError:
+        raise BrokenRow(f"has a {field} with half a character (a lone surrogate)") from None
 
 
 def _tier(named: Mapping[str, Any]) -> Literal["N1", "N2"]:
@@ -225,7 +240,7 @@ def _tier(named: Mapping[str, Any]) -> Literal["N1", "N2"]:
 def _language(named: Mapping[str, Any], default: Language | None, text: str) -> Language:
     given = fold(_text(named, "language") or "")
     if not given:
-        return detect_language(text, default or "pt")
+        return detect_language(text[:CHARACTERS_THAT_TELL_LANGUAGE], default or "pt")
     if given[:2] not in {"pt", "en"} and given not in {"portugues", "ingles"}:
         raise BrokenRow(f"has the language {given!r}; there are pt and en")
     return "en" if given == "ingles" or given.startswith("en") else "pt"

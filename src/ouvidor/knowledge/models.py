@@ -11,10 +11,8 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
-    Identity,
     Index,
     LargeBinary,
-    SmallInteger,
     Text,
     UniqueConstraint,
 )
@@ -35,7 +33,8 @@ class Section(Base):
     """One unit of knowledge: a question with its answer, or a titled passage.
 
     `key` is the source's own id of it (unique in the project); `digest` tells whether a re-import changes anything;
-    `number` is the short name under which terms and vectors refer to it; `embedded_by` names the model of its vectors.
+    `number` counts from 1 in the project: the short name under which postings and vectors refer to it, never used
+    twice. `embedded_by` names the model of its vectors.
     """
 
     __tablename__ = "section"
@@ -45,11 +44,12 @@ class Section(Base):
         CheckConstraint("tier in ('N1', 'N2')", name="tier"),
         CheckConstraint("language in ('pt', 'en')", name="language"),
         CheckConstraint("question is not null or title is not null or content <> ''", name="not_empty"),
+        Index("ix_section_page", "project_id", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
-    number: Mapped[int] = mapped_column(BigInteger, Identity())
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    number: Mapped[int]
     key: Mapped[str]
     question: Mapped[str | None]
     title: Mapped[str | None]
@@ -68,27 +68,18 @@ class Section(Base):
 
 
 class Posting(Base):
-    """How often a term stands in each field of a section, and its BM25 weight there.
+    """The sections that hold a term, packed as `postings.POSTING`; one row for each block of section numbers.
 
-    `language` is the section's: a term is a stem and means something in its own language only.
+    `language` is that of the sections: a term is a stem and means something in its own language only.
     """
 
     __tablename__ = "posting"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["project_id", "section_number"], ["section.project_id", "section.number"], ondelete="CASCADE"
-        ),
-        Index("ix_posting_section", "project_id", "section_number"),
-    )
 
-    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True)
     language: Mapped[str] = mapped_column(primary_key=True)
     term: Mapped[str] = mapped_column(primary_key=True)
-    section_number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    weight: Mapped[float]
-    in_heading: Mapped[int] = mapped_column(SmallInteger)
-    in_content: Mapped[int] = mapped_column(SmallInteger)
-    in_phrasings: Mapped[int] = mapped_column(SmallInteger)
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    postings: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class SectionVector(Base):
@@ -103,7 +94,7 @@ class SectionVector(Base):
     )
 
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
-    section_number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    section_number: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     ordinal: Mapped[int] = mapped_column(primary_key=True)
     embedding: Mapped[Any] = mapped_column(HALFVEC())
@@ -112,16 +103,17 @@ class SectionVector(Base):
 class KnowledgeState(Base):
     """What search needs to know of a whole knowledge base.
 
-    `statistics` holds, for each language, the number of sections and the mean lengths of their fields; `revision`
-    grows with each change, so that what a process remembers can be told from what is; `profile` is what the
-    confidence of an answer is measured against, made by a job from the state of `profiled_revision`; `vectors_by`
-    names the model whose vectors are in place.
+    `statistics` holds, for each language, the number of sections and the total lengths of their fields; `newest_number`
+    is the last that a section got; `revision` grows with each change, so that what a process remembers can be told
+    from what is; `profile` is what the confidence of an answer is measured against, made by a job from the state of
+    `profiled_revision`; `vectors_by` names the model whose vectors are in place.
     """
 
     __tablename__ = "knowledge_state"
 
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True)
     statistics: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    newest_number: Mapped[int] = mapped_column(default=0)
     revision: Mapped[int] = mapped_column(BigInteger, default=0)
     profile: Mapped[bytes | None] = mapped_column(LargeBinary)
     profiled_revision: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,6 +1,6 @@
-"""What search must know of a knowledge base as a whole, read and renewed."""
+"""What search must know of a knowledge base as a whole, read and kept up to date."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.knowledge.models import KnowledgeState
-from ouvidor.knowledge.postings import LANGUAGES, measure
+from ouvidor.knowledge.postings import LANGUAGES, NumberedTerms
 from ouvidor.knowledge.ranking import Lengths, Statistics
 from ouvidor.text import Language
+
+_NONE = {"sections": 0, "heading": 0, "content": 0, "phrasings": 0}
 
 
 @dataclass(frozen=True)
@@ -53,43 +55,42 @@ def known_of(
     revision: int, statistics: Mapping[str, Any], vectors_by: str | None, profiled_revision: int | None
 ) -> Known:
     """The state from the columns of its row."""
-    return Known(revision, statistics_from_json(statistics), vectors_by, profiled_revision)
+    means: dict[Language, Statistics] = {language: _mean(statistics.get(language, _NONE)) for language in LANGUAGES}
+    return Known(revision, means, vectors_by, profiled_revision)
 
 
 async def lock_state(session: AsyncSession, project_id: UUID) -> KnowledgeState:
     """The state's row, locked: one writer of a project's knowledge at a time."""
-    begun = insert(KnowledgeState).values(project_id=project_id, statistics={}, revision=0)
+    begun = insert(KnowledgeState).values(project_id=project_id, statistics={}, newest_number=0, revision=0)
     await session.execute(begun.on_conflict_do_nothing())
+    state = await lock_known_state(session, project_id)
+    assert state is not None
+    return state
+
+
+async def lock_known_state(session: AsyncSession, project_id: UUID) -> KnowledgeState | None:
+    """The same, None where nothing was imported yet or the project is gone."""
     query = select(KnowledgeState).where(KnowledgeState.project_id == project_id).with_for_update()
-    return (await session.execute(query)).scalar_one()
+    return (await session.execute(query)).scalar_one_or_none()
 
 
-async def renew_state(session: AsyncSession, state: KnowledgeState) -> dict[Language, Statistics]:
-    """Measure the knowledge base anew and count one revision on."""
-    statistics = await measure(session, state.project_id)
-    state.statistics = statistics_to_json(statistics)
-    state.revision += 1
-    return statistics
-
-
-def statistics_to_json(statistics: Mapping[Language, Statistics]) -> dict[str, Any]:
-    """For the table's JSON column."""
-    return {
-        language: {
-            "sections": known.sections,
-            "heading": known.mean.heading,
-            "content": known.mean.content,
-            "phrasings": known.mean.phrasings,
-        }
-        for language, known in statistics.items()
+def count_change(state: KnowledgeState, *, gone: Iterable[NumberedTerms], come: Iterable[NumberedTerms]) -> None:
+    """Count sections out of and into the statistics, and one revision on."""
+    totals: dict[str, dict[str, int]] = {
+        language: dict(state.statistics.get(language, _NONE)) for language in LANGUAGES
     }
+    for sign, sections in ((-1, gone), (1, come)):
+        for section in sections:
+            total, lengths = totals[section.language], section.fields.lengths()
+            total["sections"] += sign
+            total["heading"] += sign * int(lengths.heading)
+            total["content"] += sign * int(lengths.content)
+            total["phrasings"] += sign * int(lengths.phrasings)
+    state.statistics = totals
+    state.revision += 1
 
 
-def statistics_from_json(stored: Mapping[str, Any]) -> dict[Language, Statistics]:
-    """From the table's JSON column; a language without sections counts none."""
-    empty = {"sections": 0, "heading": 0.0, "content": 0.0, "phrasings": 0.0}
-    found: dict[Language, Statistics] = {}
-    for language in LANGUAGES:
-        part = stored.get(language, empty)
-        found[language] = Statistics(part["sections"], Lengths(part["heading"], part["content"], part["phrasings"]))
-    return found
+def _mean(total: Mapping[str, int]) -> Statistics:
+    sections = total["sections"]
+    of = max(sections, 1)
+    return Statistics(sections, Lengths(total["heading"] / of, total["content"] / of, total["phrasings"] / of))

@@ -1,11 +1,14 @@
 """Writing sections: an import changes only what changed, in short transactions; a section can be removed."""
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
@@ -13,15 +16,16 @@ from ouvidor.db import new_id
 from ouvidor.errors import Fault, NotFound
 from ouvidor.jobs import enqueue
 from ouvidor.knowledge.ingest import Row, SectionInput
-from ouvidor.knowledge.models import KnowledgeState, Posting, Section, SectionVector
-from ouvidor.knowledge.postings import LANGUAGES, FieldTerms, NumberedTerms, drifted, reweigh, write_postings
-from ouvidor.knowledge.ranking import Lengths
-from ouvidor.knowledge.state import lock_state, renew_state, statistics_from_json
+from ouvidor.knowledge.models import KnowledgeState, Section, SectionVector
+from ouvidor.knowledge.postings import FieldTerms, NumberedTerms, add_postings, remove_postings
+from ouvidor.knowledge.state import count_change, lock_state
 from ouvidor.runtime import Runtime
-from ouvidor.text import Language
 
 CHUNK = 500
 INDEX_JOB = "knowledge.index"
+
+# Workers pass over a job that is locked: it cannot begin, and miss the change, before the transaction ends.
+HOLD_WAITING_JOB = "select from procrastinate_jobs where queueing_lock = :name and status = 'todo' for update"
 
 
 @dataclass
@@ -40,6 +44,13 @@ class ImportReport:
         return self.added + self.changed + self.unchanged + len(self.broken)
 
 
+@dataclass(frozen=True)
+class _Stored:
+    id: UUID
+    number: int
+    digest: bytes
+
+
 async def import_sections(
     rt: Runtime,
     project: Project,
@@ -51,21 +62,20 @@ async def import_sections(
     """Bring a project's knowledge up to these rows; vectors follow as a job.
 
     Each 500 rows are one transaction: an import that was cut short is continued by running it again. With `replace`
-    sections that the rows do not name are removed at the end.
+    sections that the rows do not name are removed at the end. Of rows with the same key the last counts.
     """
     report = ImportReport()
     named: set[str] = set()
-    weighed_with: dict[Language, float] = {}
     remaining = iter(rows)
-    while chunk := list(islice(remaining, CHUNK)):
+    while chunk := await asyncio.to_thread(lambda: list(islice(remaining, CHUNK))):
         report.broken += [row for _, row in chunk if isinstance(row, Fault)]
-        sections = [row for _, row in chunk if isinstance(row, SectionInput)]
-        named.update(section.key for section in sections)
+        sections = {row.key: row for _, row in chunk if isinstance(row, SectionInput)}
+        named.update(sections)
         async with rt.db.begin() as session:
-            state = await lock_state(session, project.id)
-            await _write(session, rt, state, sections, report, weighed_with)
+            await _write(session, rt, project.id, sections, report)
         progress(len(chunk))
-    await _finish(rt, project, report, named if replace else None, weighed_with)
+    if replace:
+        report.removed = await _remove_others(rt, project.id, named)
     return report
 
 
@@ -77,49 +87,32 @@ async def remove_section(rt: Runtime, project: Project, section_id: UUID) -> Non
     """
     async with rt.db.begin() as session:
         state = await lock_state(session, project.id)
-        mine = (Section.project_id == project.id, Section.id == section_id)
-        gone = await session.execute(delete(Section).where(*mine).returning(Section.id))
-        if gone.scalar_one_or_none() is None:
+        if not await _remove(session, rt, state, [section_id]):
             raise NotFound("This project has no section with that id.")
-        await renew_state(session, state)
-        await enqueue(session, rt.jobs, INDEX_JOB, once=f"{INDEX_JOB} {project.id}", project=str(project.id))
 
 
 async def _write(
-    session: AsyncSession,
-    rt: Runtime,
-    state: KnowledgeState,
-    sections: Sequence[SectionInput],
-    report: ImportReport,
-    weighed_with: dict[Language, float],
+    session: AsyncSession, rt: Runtime, project_id: UUID, sections: Mapping[str, SectionInput], report: ImportReport
 ) -> None:
-    stored = await _stored(session, state.project_id, [section.key for section in sections])
-    new = [section for section in sections if section.key not in stored]
-    changed = [s for s in sections if s.key in stored and stored[s.key].digest != s.digest()]
+    """Bring the sections of these keys up to what they should be, in the caller's transaction."""
+    state = await lock_state(session, project_id)
+    stored = await _stored(session, project_id, list(sections))
+    new = [section for key, section in sections.items() if key not in stored]
+    changed = [s for key, s in sections.items() if key in stored and stored[key].digest != s.digest()]
     report.added += len(new)
     report.changed += len(changed)
     report.unchanged += len(sections) - len(new) - len(changed)
     if not new and not changed:
         return
-    prepared = {section.key: FieldTerms.of(section) for section in [*new, *changed]}
-    numbers = await _insert(session, rt, state.project_id, new, prepared)
-    await _clear(session, state.project_id, [stored[section.key].number for section in changed])
-    for section in changed:
-        row = {**_columns(section, prepared[section.key]), "updated_at": rt.clock(), "embedded_by": None}
-        number = stored[section.key].number
-        await session.execute(update(Section).where(Section.id == stored[section.key].id).values(**row))
-        numbers[section.key] = number
-    numbered = [NumberedTerms(numbers[s.key], s.language, prepared[s.key]) for s in [*new, *changed]]
-    means = _means(state, numbered, weighed_with)
-    await write_postings(session, state.project_id, numbered, means)
-    state.revision += 1
-
-
-@dataclass(frozen=True)
-class _Stored:
-    id: UUID
-    number: int
-    digest: bytes
+    first = state.newest_number + 1
+    numbers = [*range(first, first + len(new)), *(stored[section.key].number for section in changed)]
+    state.newest_number += len(new)
+    come = await asyncio.to_thread(_numbered, numbers, [*new, *changed])
+    gone = await _clear(session, project_id, [stored[section.key].id for section in changed])
+    await _insert(session, rt, project_id, new, come[: len(new)])
+    await _update(session, rt, [stored[s.key].id for s in changed], changed, come[len(new) :])
+    await add_postings(session, project_id, come)
+    await _settle(session, rt, state, gone=gone, come=come)
 
 
 async def _stored(session: AsyncSession, project_id: UUID, keys: Sequence[str]) -> dict[str, _Stored]:
@@ -129,38 +122,95 @@ async def _stored(session: AsyncSession, project_id: UUID, keys: Sequence[str]) 
 
 
 async def _insert(
+    session: AsyncSession, rt: Runtime, project_id: UUID, new: Sequence[SectionInput], terms: Sequence[NumberedTerms]
+) -> None:
+    now = rt.clock()
+    made = {"project_id": project_id, "created_at": now, "updated_at": now}
+    rows = [
+        {**_columns(section, numbered), **made, "id": new_id(), "key": section.key, "number": numbered.number}
+        for section, numbered in zip(new, terms, strict=True)
+    ]
+    if rows:
+        await session.execute(insert(Section), rows)
+
+
+async def _update(
     session: AsyncSession,
     rt: Runtime,
-    project_id: UUID,
-    sections: Sequence[SectionInput],
-    prepared: dict[str, FieldTerms],
-) -> dict[str, int]:
-    if not sections:
-        return {}
-    now = rt.clock()
+    ids: Sequence[UUID],
+    changed: Sequence[SectionInput],
+    terms: Sequence[NumberedTerms],
+) -> None:
+    made = {"updated_at": rt.clock(), "embedded_by": None}
     rows = [
-        {
-            **_columns(section, prepared[section.key]),
-            "id": new_id(),
-            "project_id": project_id,
-            "key": section.key,
-            "created_at": now,
-            "updated_at": now,
-        }
-        for section in sections
+        {**_columns(section, numbered), **made, "id": section_id}
+        for section_id, section, numbered in zip(ids, changed, terms, strict=True)
     ]
-    added = await session.execute(insert(Section).returning(Section.key, Section.number), rows)
-    return {row.key: row.number for row in added}
+    if rows:
+        await session.execute(update(Section), rows)
 
 
-async def _clear(session: AsyncSession, project_id: UUID, numbers: Sequence[int]) -> None:
-    for table in (Posting, SectionVector):
-        mine = (table.project_id == project_id, table.section_number.in_(numbers))
-        await session.execute(delete(table).where(*mine))
+async def _clear(session: AsyncSession, project_id: UUID, ids: Sequence[UUID]) -> list[NumberedTerms]:
+    """Take away the postings and vectors of sections; what the postings were."""
+    if not ids:
+        return []
+    columns = (Section.number, Section.language, Section.question, Section.title, Section.content, Section.phrasings)
+    found = (await session.execute(select(*columns).where(Section.project_id == project_id, Section.id.in_(ids)))).all()
+    gone = await asyncio.to_thread(_numbered, [row.number for row in found], found)
+    await remove_postings(session, project_id, gone)
+    mine = (SectionVector.project_id == project_id, SectionVector.section_number.in_([part.number for part in gone]))
+    await session.execute(delete(SectionVector).where(*mine))
+    return gone
 
 
-def _columns(section: SectionInput, fields: FieldTerms) -> dict[str, object]:
-    lengths = fields.lengths()
+async def _remove(session: AsyncSession, rt: Runtime, state: KnowledgeState, ids: Sequence[UUID]) -> int:
+    """Take sections out, in the caller's transaction; how many there were."""
+    gone = await _clear(session, state.project_id, ids)
+    if gone:
+        await session.execute(delete(Section).where(Section.project_id == state.project_id, Section.id.in_(ids)))
+        await _settle(session, rt, state, gone=gone, come=())
+    return len(gone)
+
+
+async def _remove_others(rt: Runtime, project_id: UUID, named: Collection[str]) -> int:
+    """Remove the sections with other keys than these, a page of keys at a time; how many there were."""
+    removed, last = 0, ""
+    while True:
+        async with rt.db.begin() as session:
+            state = await lock_state(session, project_id)
+            query = select(Section.key, Section.id).where(Section.project_id == project_id, Section.key > last)
+            page = (await session.execute(query.order_by(Section.key).limit(CHUNK))).all()
+            if not page:
+                return removed
+            removed += await _remove(session, rt, state, [row.id for row in page if row.key not in named])
+            last = page[-1].key
+
+
+async def _settle(
+    session: AsyncSession,
+    rt: Runtime,
+    state: KnowledgeState,
+    *,
+    gone: Sequence[NumberedTerms],
+    come: Sequence[NumberedTerms],
+) -> None:
+    """Count the change, and have the index follow it: by a new job, or by the one that waits, held back till then."""
+    count_change(state, gone=gone, come=come)
+    name = f"{INDEX_JOB} {state.project_id}"
+    if not (await session.execute(sql(HOLD_WAITING_JOB), {"name": name})).all():
+        await enqueue(session, rt.jobs, INDEX_JOB, once=name, project=str(state.project_id))
+
+
+def _numbered(numbers: Sequence[int], sections: Sequence[Any]) -> list[NumberedTerms]:
+    """The terms of sections, as read or as stored."""
+    return [
+        NumberedTerms(number, section.language, FieldTerms.of(section))
+        for number, section in zip(numbers, sections, strict=True)
+    ]
+
+
+def _columns(section: SectionInput, terms: NumberedTerms) -> dict[str, object]:
+    lengths = terms.fields.lengths()
     return {
         "question": section.question,
         "title": section.title,
@@ -174,44 +224,3 @@ def _columns(section: SectionInput, fields: FieldTerms) -> dict[str, object]:
         "content_length": int(lengths.content),
         "phrasings_length": int(lengths.phrasings),
     }
-
-
-def _means(
-    state: KnowledgeState, numbered: Sequence[NumberedTerms], weighed_with: dict[Language, float]
-) -> dict[Language, Lengths]:
-    """The mean lengths to weigh with: the stored ones; for a language that is new, those of its first sections."""
-    known = statistics_from_json(state.statistics)
-    means: dict[Language, Lengths] = {}
-    for language in LANGUAGES:
-        lengths = [section.fields.lengths() for section in numbered if section.language == language]
-        mean = known[language].mean
-        if not known[language].sections and lengths:
-            n = len(lengths)
-            mean = Lengths(
-                sum(length.heading for length in lengths) / n,
-                sum(length.content for length in lengths) / n,
-                sum(length.phrasings for length in lengths) / n,
-            )
-        means[language] = mean
-        weighed_with.setdefault(language, mean.weighted())
-    return means
-
-
-async def _finish(
-    rt: Runtime,
-    project: Project,
-    report: ImportReport,
-    keep: set[str] | None,
-    weighed_with: dict[Language, float],
-) -> None:
-    async with rt.db.begin() as session:
-        state = await lock_state(session, project.id)
-        if keep is not None:
-            others = (Section.project_id == project.id, Section.key.not_in(keep))
-            report.removed = len((await session.execute(delete(Section).where(*others).returning(Section.id))).all())
-        if not (report.added or report.changed or report.removed):
-            return
-        statistics = await renew_state(session, state)
-        if any(drifted(weighed_with.get(part, 0.0), known.mean.weighted()) for part, known in statistics.items()):
-            await reweigh(session, project.id, statistics)
-        await enqueue(session, rt.jobs, INDEX_JOB, once=f"{INDEX_JOB} {project.id}", project=str(project.id))

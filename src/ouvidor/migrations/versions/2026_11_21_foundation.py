@@ -118,6 +118,7 @@ def upgrade() -> None:
         "knowledge_state",
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("statistics", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("newest_number", sa.Integer(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("profile", sa.LargeBinary(), nullable=True),
         sa.Column("profiled_revision", sa.BigInteger(), nullable=True),
@@ -144,7 +145,7 @@ def upgrade() -> None:
         "section",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
-        sa.Column("number", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("question", sa.Text(), nullable=True),
         sa.Column("title", sa.Text(), nullable=True),
@@ -172,7 +173,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("project_id", "key", name=op.f("uq_section_project_id_key")),
         sa.UniqueConstraint("project_id", "number", name=op.f("uq_section_project_id_number")),
     )
-    op.create_index(op.f("ix_section_project_id"), "section", ["project_id"], unique=False)
+    op.create_index("ix_section_page", "section", ["project_id", "id"], unique=False)
     op.create_table(
         "sign_in",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -190,24 +191,19 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("term", sa.Text(), nullable=False),
-        sa.Column("section_number", sa.BigInteger(), nullable=False),
-        sa.Column("weight", sa.Double(), nullable=False),
-        sa.Column("in_heading", sa.SmallInteger(), nullable=False),
-        sa.Column("in_content", sa.SmallInteger(), nullable=False),
-        sa.Column("in_phrasings", sa.SmallInteger(), nullable=False),
+        sa.Column("block", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("postings", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["project_id", "section_number"],
-            ["section.project_id", "section.number"],
-            name=op.f("fk_posting_project_id_section_number_section"),
-            ondelete="CASCADE",
+            ["project_id"], ["project.id"], name=op.f("fk_posting_project_id_project"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("project_id", "language", "term", "section_number", name=op.f("pk_posting")),
+        sa.PrimaryKeyConstraint("project_id", "language", "term", "block", name=op.f("pk_posting")),
     )
-    op.create_index("ix_posting_section", "posting", ["project_id", "section_number"], unique=False)
+    # Packed numbers hardly compress: without the attempt they are read and written faster.
+    op.execute("alter table posting alter column postings set storage external")
     op.create_table(
         "section_vector",
         sa.Column("project_id", sa.Uuid(), nullable=False),
-        sa.Column("section_number", sa.BigInteger(), nullable=False),
+        sa.Column("section_number", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
         sa.Column("embedding", HALFVEC(), nullable=False),
@@ -325,11 +321,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_turn_project_id"), table_name="turn")
     op.drop_table("turn")
     op.drop_table("section_vector")
-    op.drop_index("ix_posting_section", table_name="posting")
     op.drop_table("posting")
     op.drop_index(op.f("ix_sign_in_user_id"), table_name="sign_in")
     op.drop_table("sign_in")
-    op.drop_index(op.f("ix_section_project_id"), table_name="section")
+    op.drop_index("ix_section_page", table_name="section")
     op.drop_table("section")
     op.drop_index(op.f("ix_membership_project_id"), table_name="membership")
     op.drop_table("membership")
