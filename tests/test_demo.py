@@ -1,14 +1,19 @@
 """The demo companies: whole, random per installation, and mended where the note of their access is lost."""
 
 import json
-from importlib.resources import files
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import OpenRuntime
 
 from ouvidor.accounts.keys import UnknownApiKey, holder_of
 from ouvidor.accounts.users import user_with_password
 from ouvidor.demo.load import COMPANIES, load_demo
+from ouvidor.engines.embeddings import Embedder, load_embedder
+from ouvidor.evals.golden import run_golden
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -41,3 +46,25 @@ async def test_access_is_kept_and_only_renewed_when_lost(rt: Runtime) -> None:
         assert (await holder_of(session, second.keys["maresia"], rt.clock())).project.title == "Rede Maresia de hotéis"
         with pytest.raises(UnknownApiKey):
             await holder_of(session, first.keys["maresia"], rt.clock())
+
+
+@pytest.fixture
+def with_model(test_folder: Path) -> Embedder:
+    """The real model, prepared once for all runs."""
+    found = load_embedder(test_folder, None, threads=1)
+    assert found.available
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("company", [company.name for company in COMPANIES])
+async def test_golden_questions(opened: OpenRuntime, with_model: Embedder, company: str) -> None:
+    """The questions are hard on purpose; this keeps what was reached (docs/quality.md has the figures)."""
+    folder = files("ouvidor.demo") / company
+    async with opened() as rt:
+        with_vectors = replace(rt, embedder=with_model)
+        with as_file(folder / "knowledge.jsonl") as sections, as_file(folder / "cases.jsonl") as cases:
+            figures = await run_golden(with_vectors, sections, cases)
+    assert figures["right_moves"] >= 13
+    assert figures["right_outside"] >= 4
+    assert figures["answered_wrongly"] <= 6

@@ -414,6 +414,18 @@ def evals_decisions(
     _show_figures(with_runtime(lambda rt: run_decisions(rt, sections, cases)), as_json)
 
 
+@run_app.command("golden")
+def evals_golden(
+    sections: Annotated[Path, typer.Option(help="JSONL of sections.")],
+    cases: Annotated[Path, typer.Option(help="JSONL of {query, expect, kind, relevant_ids}.")],
+    as_json: AsJson = False,
+) -> None:
+    """Ask golden questions through the whole turn and count right moves."""
+    from ouvidor.evals.golden import run_golden
+
+    _show_figures(with_runtime(lambda rt: run_golden(rt, sections, cases)), as_json)
+
+
 def _show_figures(figures: Any, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table

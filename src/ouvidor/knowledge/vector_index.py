@@ -93,6 +93,12 @@ async def drop_orphans(db: Database) -> None:
             await connection.execute(sql(f"drop index concurrently if exists {name}"))
 
 
+async def tell_planner(db: Database) -> None:
+    """Measure the tables of knowledge anew: after a large change PostgreSQL would plan by old sizes for a minute."""
+    async with _autocommit(db) as connection:
+        await connection.execute(sql("analyze section, posting, section_vector"))
+
+
 @asynccontextmanager
 async def _autocommit(db: Database) -> AsyncGenerator[AsyncConnection]:
     async with db.engine.connect() as connection:

@@ -17,12 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.models import Section, SectionVector
 from ouvidor.knowledge.state import lock_known_state, read_state
-from ouvidor.knowledge.vector_index import drop_index, drop_orphans, index_if_large, turn_of
+from ouvidor.knowledge.vector_index import drop_index, drop_orphans, index_if_large, tell_planner, turn_of
 from ouvidor.runtime import Runtime
 from ouvidor.text import Language, windows
 
 PAGE = 64
 TEXTS_AT_ONCE = 512
+MANY = 1_000
 
 COPY_VECTORS = """
 copy section_vector (project_id, section_number, kind, ordinal, embedding) from stdin with (format binary)
@@ -72,6 +73,8 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
                 progress(Progress(before.done + done, max(before.total, before.done + done)))
             last = page[-1].number if page else 0
         await index_if_large(rt.db, project_id, rt.embedder.dimension)
+    if done >= MANY:
+        await tell_planner(rt.db)
     await drop_orphans(rt.db)
     return done
 
