@@ -5,9 +5,9 @@
 The labelled sections (those of the demo companies, else the given files: `{id, question?, answer?, ...}` and
 `{query, relevant_ids}`) are embedded for real. To them comes filler up to 10,000 and (without `--small`) 100,000
 sections: sentences of the labelled ones with other words in them, whose frequencies fall as Zipf's law says, and as
-vectors noisy copies of real ones, because to embed as many takes hours. So hit rates at 10,000 and 100,000 tell how well
-the labelled sections are found among strangers. Each query is asked in every round by each system in turn; the times
-are medians over the rounds, embedding of the query included. Exit code 1 where a figure is over twice its budget.
+vectors noisy copies of real ones, because to embed as many takes an hour. So hit rates at 10,000 and 100,000 tell how
+well the labelled sections are found among strangers. In each round each system is asked every query; the times are
+medians over the rounds, embedding of the query included. Exit code 1 where a figure is over twice its budget.
 """
 
 import argparse

@@ -64,15 +64,29 @@ class Worded(Protocol):
     """The words of a section, as its source gives them or as they are stored."""
 
     @property
-    def language(self) -> Language: ...  # noqa: D102
+    def language(self) -> Language:
+        """Decides how words become terms."""
+        ...
+
     @property
-    def question(self) -> str | None: ...  # noqa: D102
+    def question(self) -> str | None:
+        """The heading, where it is one."""
+        ...
+
     @property
-    def title(self) -> str | None: ...  # noqa: D102
+    def title(self) -> str | None:
+        """The heading of a section without a question."""
+        ...
+
     @property
-    def content(self) -> str: ...  # noqa: D102
+    def content(self) -> str:
+        """The answer or passage."""
+        ...
+
     @property
-    def phrasings(self) -> Sequence[str]: ...  # noqa: D102
+    def phrasings(self) -> Sequence[str]:
+        """Other ways to ask for it."""
+        ...
 
 
 @dataclass(frozen=True)
