@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 
 from ouvidor.knowledge.intents import Guess, Intents
 from ouvidor.knowledge.ranking import (
-    HEADING_WEIGHT,
     K1,
-    PHRASING_WEIGHT,
-    B,
     Candidates,
     Floats,
     QueryTerms,
     Statistics,
+    bm25_weights,
     inverse_document_frequency,
 )
 from ouvidor.text import Language, terms
@@ -222,25 +220,8 @@ def _words_found(query: QueryTerms, candidates: Candidates, statistics: Mapping[
     total = np.maximum(weight.sum(axis=1), 1e-9)
     heading = candidates.heading_counts + candidates.phrasings_counts
     found_weight = (weight * ((heading + candidates.content_counts) > 0)).sum(axis=1)
-    bm25 = (idf * _saturated(candidates, statistics)).sum(axis=1) / np.maximum(idf.sum(axis=1), 1e-9)
+    bm25 = (idf * bm25_weights(candidates, statistics) / (K1 + 1)).sum(axis=1) / np.maximum(idf.sum(axis=1), 1e-9)
     return _Words(found_weight / total, found_weight, (weight * (heading > 0)).sum(axis=1) / total, bm25)
-
-
-def _saturated(candidates: Candidates, statistics: Mapping[Language, Statistics]) -> Floats:
-    """BM25F weights as a share of the greatest possible (ranking.bm25_weight / (K1 + 1)), (n, t)."""
-    frequency = (
-        HEADING_WEIGHT * candidates.heading_counts
-        + candidates.content_counts
-        + PHRASING_WEIGHT * candidates.phrasings_counts
-    )
-    length = (
-        HEADING_WEIGHT * candidates.heading_length
-        + candidates.content_length
-        + PHRASING_WEIGHT * candidates.phrasings_length
-    )
-    mean = np.array([statistics[language].mean.weighted() for language in candidates.languages])
-    relative = length / np.maximum(mean, 1.0)
-    return frequency / (frequency + K1 * (1 - B + B * relative)[:, None])
 
 
 def _mean_of_best(values: Floats) -> float:

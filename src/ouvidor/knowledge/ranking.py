@@ -210,14 +210,15 @@ class _LexicalEvidence:
         means = [statistics[language].mean for language in candidates.languages]
         return cls(
             idf=total,
-            bm25=(share * _bm25f(candidates, means)).sum(axis=1),
+            bm25=(share * bm25_weights(candidates, statistics)).sum(axis=1),
             heading_bm25=(share * _heading_bm25(candidates, means)).sum(axis=1),
             found=(share * ((heading + candidates.content_counts) > 0)).sum(axis=1),
         )
 
 
-def _bm25f(candidates: Candidates, means: Sequence[Lengths]) -> Floats:
+def bm25_weights(candidates: Candidates, statistics: Mapping[Language, Statistics]) -> Floats:
     """`bm25_weight` of every candidate and term, (n, t)."""
+    mean = np.array([statistics[language].mean.weighted() for language in candidates.languages])
     frequency = (
         HEADING_WEIGHT * candidates.heading_counts
         + candidates.content_counts
@@ -228,7 +229,7 @@ def _bm25f(candidates: Candidates, means: Sequence[Lengths]) -> Floats:
         + candidates.content_length
         + PHRASING_WEIGHT * candidates.phrasings_length
     )
-    return _saturate(frequency, length, np.array([mean.weighted() for mean in means]))
+    return _saturate(frequency, length, mean)
 
 
 def _heading_bm25(candidates: Candidates, means: Sequence[Lengths]) -> Floats:
