@@ -64,7 +64,7 @@ async def test_golden_questions(opened: OpenRuntime, with_model: Embedder, compa
     async with opened() as rt:
         with_vectors = replace(rt, embedder=with_model)
         with as_file(folder / "knowledge.jsonl") as sections, as_file(folder / "cases.jsonl") as cases:
-            figures = await run_golden(with_vectors, sections, cases)
+            figures = await run_golden(with_vectors, sections, cases, lambda *_: None)
     assert figures["right_moves"] >= 13
     assert figures["right_outside"] >= 4
     assert figures["answered_wrongly"] <= 6

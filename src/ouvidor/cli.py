@@ -399,7 +399,7 @@ def evals_retrieval(
     """Measure search: hit@1, hit@5, hit@10, MRR@10, time per query."""
     from ouvidor.evals.retrieval import run_retrieval
 
-    _show_figures(with_runtime(lambda rt: run_retrieval(rt, sections, queries)), as_json)
+    _evaluate(run_retrieval, sections, queries, as_json)
 
 
 @run_app.command("decisions")
@@ -411,7 +411,7 @@ def evals_decisions(
     """Measure whether the score of answering tells what can be answered from what cannot."""
     from ouvidor.evals.decisions import run_decisions
 
-    _show_figures(with_runtime(lambda rt: run_decisions(rt, sections, cases)), as_json)
+    _evaluate(run_decisions, sections, cases, as_json)
 
 
 @run_app.command("golden")
@@ -423,12 +423,23 @@ def evals_golden(
     """Ask golden questions through the whole turn and count right moves."""
     from ouvidor.evals.golden import run_golden
 
-    _show_figures(with_runtime(lambda rt: run_golden(rt, sections, cases)), as_json)
+    _evaluate(run_golden, sections, cases, as_json)
 
 
-def _show_figures(figures: Any, as_json: bool) -> None:
+def _evaluate(deed: Any, sections: Path, cases: Path, as_json: bool) -> None:
+    """Run an evaluation with its progress on stderr, then print the figures."""
     from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Table
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
+        task = bar.add_task("Sections imported, then questions", total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, description="Questions", completed=done, total=total)
+
+        figures: dict[str, float | None] = with_runtime(lambda rt: deed(rt, sections, cases, progress))
 
     def plain() -> None:
         table = Table("Figure", "Value")

@@ -1,5 +1,6 @@
 """Whether the score of answering tells what a knowledge base can answer from what it cannot."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from ouvidor.runtime import Runtime
 WRONG_ALLOWED = 0.05
 
 
-async def run_decisions(rt: Runtime, sections: Path, cases_file: Path) -> dict[str, float | None]:
+async def run_decisions(
+    rt: Runtime, sections: Path, cases_file: Path, progress: Callable[[int, int], None]
+) -> dict[str, float | None]:
     """How well the score of answering tells the answerable from the rest, and what it lets through."""
     cases = read_cases(cases_file, DecisionCase)
-    searches = await search_all(rt, sections, [case.query for case in cases])
+    searches = await search_all(rt, sections, [case.query for case in cases], progress)
     scores = np.array([one.result.confidence for one in searches])
     right = np.array([_right(case, one) for case, one in zip(cases, searches, strict=True)])
     answerable = np.array([case.answerable for case in cases])

@@ -1,6 +1,7 @@
 """Golden questions through the whole turn: does the bot answer, ask back or hand over as it should, and from what."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -22,11 +23,16 @@ class GoldenCase(BaseModel):
     relevant_ids: list[str] = []
 
 
-async def run_golden(rt: Runtime, sections: Path, cases_file: Path) -> dict[str, float]:
+async def run_golden(
+    rt: Runtime, sections: Path, cases_file: Path, progress: Callable[[int, int], None]
+) -> dict[str, float]:
     """How many questions of each kind met the right move, and of all answers how many rest on a wrong section."""
     cases = read_cases(cases_file, GoldenCase)
     async with passing_project(rt, sections) as project:
-        replies = [await answer(rt, project, case.query) for case in cases]
+        replies: list[Reply] = []
+        for case in cases:
+            replies.append(await answer(rt, project, case.query))
+            progress(len(replies), len(cases))
     right = Counter(case.kind for case, reply in zip(cases, replies, strict=True) if reply.decision.move == case.expect)
     answered = [(case, reply) for case, reply in zip(cases, replies, strict=True) if reply.decision.move is Move.ANSWER]
     wrong = sum(not _rests_on(reply, case) for case, reply in answered)

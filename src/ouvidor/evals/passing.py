@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +58,10 @@ async def passing_project(rt: Runtime, sections: Path) -> AsyncGenerator[Project
             await session.execute(delete(Project).where(Project.id == project.id))
 
 
-async def search_all(rt: Runtime, sections: Path, queries: Sequence[str]) -> list[Timed]:
-    """Ask the sections each query, one after the other, after one that warms up."""
+async def search_all(
+    rt: Runtime, sections: Path, queries: Sequence[str], progress: Callable[[int, int], None]
+) -> list[Timed]:
+    """Ask the sections each query, one after the other, after one that warms up; `progress` gets done and total."""
     async with passing_project(rt, sections) as project:
         await search(rt, project, queries[0], limit=DEPTH)
         found: list[Timed] = []
@@ -67,6 +69,7 @@ async def search_all(rt: Runtime, sections: Path, queries: Sequence[str]) -> lis
             start = time.perf_counter()
             result = await search(rt, project, query, limit=DEPTH)
             found.append(Timed(result, 1000 * (time.perf_counter() - start)))
+            progress(len(found), len(queries))
         return found
 
 

@@ -1,5 +1,6 @@
 """How good search is on labelled queries, and how quick."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from ouvidor.evals.passing import search_all
 from ouvidor.runtime import Runtime
 
 
-async def run_retrieval(rt: Runtime, sections: Path, queries: Path) -> dict[str, float]:
+async def run_retrieval(
+    rt: Runtime, sections: Path, queries: Path, progress: Callable[[int, int], None]
+) -> dict[str, float]:
     """Hit rates, mean reciprocal rank and time per query of search."""
     cases = read_cases(queries, RetrievalCase)
-    searches = await search_all(rt, sections, [case.query for case in cases])
+    searches = await search_all(rt, sections, [case.query for case in cases], progress)
     rankings = [one.keys for one in searches]
     relevant = [set(case.relevant_ids) for case in cases]
     times = [one.milliseconds for one in searches]
