@@ -143,3 +143,12 @@ def test_a_second_start_shows_the_same_access(demo: Demo, folder: Path) -> None:
         ).is_success
     finally:
         stop(second)
+
+
+def test_two_signals_at_once_still_end_it(folder: Path) -> None:
+    running = start(folder)
+    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(signal.SIGINT)
+    assert running.process.wait(timeout=30) == 0
+    assert running.process.stdout is not None
+    running.process.stdout.close()

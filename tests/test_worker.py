@@ -83,3 +83,22 @@ async def test_the_job_of_a_killed_worker_is_taken_up(
         assert ("knowledge.index", "todo") in await jobs_of(rt)
         await work(rt, once=True)
         assert not [name for name, _ in await jobs_of(rt) if name == "knowledge.index"]
+
+
+async def test_a_worker_that_is_cancelled_ends(rt: Runtime) -> None:
+    """Procrastinate takes the cancellation for itself; ours must not begin again after it."""
+    task = asyncio.create_task(work(rt))
+    await wait_for_worker(rt)
+    task.cancel()
+    async with asyncio.timeout(20):
+        await asyncio.wait({task})
+    assert task.done()
+
+
+async def wait_for_worker(rt: Runtime) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            async with rt.db.read() as session:
+                if (await session.execute(sql("select count(*) from procrastinate_workers"))).scalar_one():
+                    return
+            await asyncio.sleep(0.02)

@@ -77,9 +77,15 @@ async def work(rt: Runtime, *, once: bool = False) -> None:
             )
         except Exception:
             log.exception("The worker lost its queue and begins again in a second.")
-        if once:
+        if once or _asked_to_stop():
             return
         await asyncio.sleep(1)
+
+
+def _asked_to_stop() -> bool:
+    """Whether this task was cancelled: Procrastinate ends in order then, and returns as if nothing had happened."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _runtime(context: JobContext) -> Runtime:
