@@ -13,6 +13,8 @@ from uuid import uuid4
 import pytest
 from factories import HOTEL
 
+from ouvidor.postgres import EmbeddedPostgres
+
 pytestmark = pytest.mark.slow
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -156,3 +158,19 @@ def test_a_person_is_created_with_a_project(run: Run, shop: Path) -> None:
     assert done.returncode == 0, done.stderr
     again = run("user", "create", "ANA", "-p", "shop", "--password", "long enough to be safe")
     assert "There is a user named ana already" in again.stderr
+
+
+def test_a_server_database_is_migrated_when_told(run: Run, server: EmbeddedPostgres) -> None:
+    name = f"remote_{uuid4().hex}"
+    server.create_database(name)
+    try:
+        address = {"OUVIDOR_DATABASE_URL": server.url(name).replace("postgresql+psycopg", "postgresql")}
+        early = run("project", "list", **address)
+        assert early.returncode == 1
+        assert "run `ouvidor migrate` first" in early.stderr
+        assert run("migrate", **address).returncode == 0
+        assert json.loads(run("project", "list", "--json", **address).stdout) == []
+        database = json.loads(run("doctor", "--json", **address).stdout)[0]
+        assert "OUVIDOR_DATABASE_URL" in database["says"]
+    finally:
+        server.drop_database(name)
