@@ -16,9 +16,9 @@ from ouvidor.knowledge.ranking import Candidates, QueryTerms, inverse_document_f
 from ouvidor.knowledge.state import Known, known_of
 from ouvidor.text import Language
 
-LEXICAL_CANDIDATES = 50
-DENSE_CANDIDATES = 50
-NEAREST_VECTORS = 200
+LEXICAL_CANDIDATES = 30  # of each kind: 20 to 200 rank alike up to 100,000 sections
+DENSE_CANDIDATES = 30
+NEAREST_VECTORS = 100
 
 Vector = NDArray[np.float32]
 
