@@ -22,7 +22,7 @@ from tiny_model import HIDDEN, WORDS, write_model
 
 from ouvidor.accounts.models import Project
 from ouvidor.engines.embeddings import Embedder, LocalEmbedder, NoEmbedder, load_embedder
-from ouvidor.knowledge.candidates import Query, find_candidates
+from ouvidor.knowledge.candidates import DENSE_CANDIDATES, Query, find_candidates
 from ouvidor.knowledge.embedding import vectors_name
 from ouvidor.knowledge.models import Section, SectionVector
 from ouvidor.knowledge.search import search
@@ -184,6 +184,33 @@ async def test_cosines_of_a_candidate_are_those_of_its_nearest_vectors(rt: Runti
             for key in ("a", "b")
         ]
         assert cosines == pytest.approx(nearest, abs=2e-3, nan_ok=True)
+
+
+async def test_candidates_are_the_nearest(rt: Runtime, tiny: LocalEmbedder) -> None:
+    rt = replace(rt, embedder=tiny)
+    rng = random.Random(0)
+    rows = [
+        {"id": f"s{number}", "question": " ".join(rng.choices(WORDS, k=5)), "answer": " ".join(rng.choices(WORDS, k=9))}
+        for number in range(80)
+    ]
+    question = "my room was late where is the hotel"
+    noise = (await build_tenant(rt, "noise")).project
+    project = (await build_tenant(rt, "hotel")).project
+    await add_sections(rt, noise, [{"id": f"n{number}", "answer": question} for number in range(80)])
+    await add_sections(rt, project, rows)
+    for one in (noise, project):
+        await embed_sections(rt, one.id)
+    vector = await vectors_of_text(rt, question)
+    nearest: dict[str, float] = {}
+    for (key, _, _), stored in (await vectors_of(rt, project)).items():
+        nearest[key] = max(nearest.get(key, -1.0), float(stored @ vector))
+    async with rt.db.read() as session:
+        found = await find_candidates(session, Query.of(project.id, "xyzzy", vectors_name(rt.embedder), vector))
+        mine = select(Section.number, Section.key).where(Section.project_id == project.id)
+        keys = {row.number: row.key for row in await session.execute(mine)}
+    assert found is not None
+    best = sorted(nearest.values(), reverse=True)[:DENSE_CANDIDATES]
+    assert sorted((nearest[keys[number]] for number in found.numbers), reverse=True) == pytest.approx(best, abs=1e-6)
 
 
 async def test_progress_is_told(rt: Runtime, client: httpx.AsyncClient) -> None:
