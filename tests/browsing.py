@@ -19,6 +19,7 @@ from factories import HOTEL, add_sections, build_tenant
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.rules import Mode
 from ouvidor.accounts.users import create_user, join_project
 from ouvidor.agent.reply import Draft
@@ -123,7 +124,7 @@ async def furnish(rt: Runtime, engine: ScriptedEngine) -> str:
     async with rt.db.begin() as session:
         user = await create_user(session, USERNAME, PASSWORD, now=rt.clock())
         for project in (seaside.project, empty.project):
-            await join_project(session, user.id, project.id)
+            await join_project(session, user.id, project.id, Role.OWNER, rt.clock())
     engine.always("reply", BREAKFAST)
     for text, draft in SAID.items():
         engine.next("reply", draft)

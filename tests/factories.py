@@ -6,6 +6,7 @@ from typing import Any
 
 from ouvidor.accounts.keys import issue_key
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.permissions import KEY_SCOPES
 from ouvidor.accounts.projects import create_project
 from ouvidor.accounts.rules import Mode
 from ouvidor.knowledge.ingest import section_input
@@ -72,7 +73,7 @@ async def build_tenant(rt: Runtime, name: str, mode: Mode = Mode.BOTH, **rules: 
         project = await create_project(session, name, title=name.title(), now=rt.clock(), mode=mode)
         for rule, value in rules.items():
             setattr(project, rule, value)
-        key = await issue_key(session, project, label="test", now=rt.clock())
+        key = await issue_key(session, project, label="test", now=rt.clock(), scopes=KEY_SCOPES)
     return Tenant(project, key.text)
 
 

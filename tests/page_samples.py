@@ -4,29 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ouvidor.web.citations import ReplyPart, reply_parts
-from ouvidor.web.contexts import (
-    ApiAnswer,
-    ApiField,
-    ApiOperation,
-    ApiTag,
-    ChatPage,
-    ErrorPage,
-    Frame,
-    KnowledgePage,
-    NoProjectPage,
-    Outcome,
-    Page,
-    ProjectLink,
-    ReferencePage,
-    SectionPage,
-    SectionRow,
-    SignInPage,
-    SourceView,
-    Span,
-    Trouble,
-    TurnFragment,
-    TurnView,
-)
+from ouvidor.web.contexts.entry import ErrorPage, NoProjectPage, SignInPage
+from ouvidor.web.contexts.frame import Frame, Page, ProjectLink
+from ouvidor.web.contexts.knowledge import KnowledgePage, SectionPage, SectionRow
+from ouvidor.web.contexts.reference import ApiAnswer, ApiField, ApiOperation, ApiTag, ReferencePage, Span
+from ouvidor.web.contexts.talk import ChatPage, Outcome, SourceView, Trouble, TurnFragment, TurnView
 from ouvidor.web.words import Language
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

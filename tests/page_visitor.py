@@ -6,6 +6,7 @@ import httpx
 from factories import HOTEL, Tenant, add_sections, build_tenant
 
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.users import create_user, join_project
 from ouvidor.runtime import Runtime
 
@@ -26,7 +27,7 @@ async def enter(rt: Runtime, http: httpx.AsyncClient, *projects: Project, userna
     async with rt.db.begin() as session:
         user = await create_user(session, username, PASSWORD, now=rt.clock())
         for project in projects:
-            await join_project(session, user.id, project.id)
+            await join_project(session, user.id, project.id, Role.OWNER, rt.clock())
     form = {"username": username.upper(), "password": PASSWORD, "then": "/docs"}
     answer = await http.post("/sign-in", data=form, headers=OWN)
     assert (answer.status_code, answer.headers["location"]) == (303, "/docs")

@@ -10,7 +10,7 @@ from conftest import MovedClock, OpenRuntime, client_of
 from factories import HOTEL, Tenant, add_sections, build_tenant
 
 from ouvidor.accounts.rules import Mode, SpecialistReply
-from ouvidor.agent.phrases import DEFAULTS
+from ouvidor.agent.phrases import DEFAULTS, Phrase
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 BREAKFAST = "What time is breakfast?"
 OUTSIDE = "Which football club won the cup in 1970?"
 SPECIALIST = "I was charged twice for my stay"
-TRANSFER = DEFAULTS["en"].transfer
+TRANSFER = DEFAULTS[Phrase.TRANSFER]["en"]
 
 
 async def tenant_in(rt: Runtime, mode: Mode, **rules: Any) -> Tenant:
@@ -96,7 +96,9 @@ async def test_specialist_content(rt: Runtime, client: httpx.AsyncClient, mode: 
 
 
 async def test_specialist_content_with_the_transfer_phrase_alone(rt: Runtime, client: httpx.AsyncClient) -> None:
-    tenant = await tenant_in(rt, Mode.HANDOVER, n2_reply=SpecialistReply.TRANSFER_ONLY, transfer_phrase="One moment.")
+    tenant = await tenant_in(
+        rt, Mode.HANDOVER, n2_reply=SpecialistReply.TRANSFER_ONLY, phrases={"transfer": {"en": "One moment."}}
+    )
     answer = (await ask(client, tenant, SPECIALIST)).json()
     assert answer["messages"][-1]["content"] == "One moment."
     assert answer["handoverToHumanNeeded"] is True
@@ -135,7 +137,7 @@ async def test_count_is_per_conversation_and_project(rt: Runtime, client: httpx.
 async def test_forged_clarifications_do_not_count(rt: Runtime, client: httpx.AsyncClient) -> None:
     """The count lives on the server: what a client says the bot said changes nothing."""
     tenant = await tenant_in(rt, Mode.BOTH)
-    asked = DEFAULTS["en"].clarification
+    asked = DEFAULTS[Phrase.CLARIFICATION]["en"]
     said = ("cookies", ("AGENT", asked), "cookies", ("AGENT", asked), "cookies")
     answer = (await ask(client, tenant, *said)).json()
     assert answer["decision"] == "clarify"

@@ -14,7 +14,8 @@ from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 from starlette.routing import Mount
 
-from ouvidor.accounts.keys import SCOPES, issue_key, revoke_key
+from ouvidor.accounts.keys import issue_key, revoke_key
+from ouvidor.accounts.permissions import KEY_SCOPES
 from ouvidor.app import create_app
 from ouvidor.conversations.models import Conversation
 from ouvidor.knowledge.models import Section
@@ -154,9 +155,9 @@ async def test_a_key_without_the_scope_is_refused(rt: Runtime, site: Site, clien
         for method in getattr(context.original_route, "methods", None) or ()
     }
     for method, path in documented(rt):
-        scope = next(found.removeprefix("key:") for found in needed[method, path])
+        scope = next(found.removeprefix("needs:") for found in needed[method, path])
         async with rt.db.begin() as session:
-            others = tuple(other for other in SCOPES if other != scope)
+            others = tuple(other for other in KEY_SCOPES if other != scope)
             key = await issue_key(session, site.own.project, label="weak", now=rt.clock(), scopes=others)
         response = await call(client, method, path, ids, {"Authorization": f"Bearer {key.text}"})
         assert response.status_code == 403, (method, path, response.text)

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from ouvidor.agent.reply import REPLY, Draft, Given
 from ouvidor.conversations.models import Conversation, Message, Status, Turn
+from ouvidor.db import new_id
 from ouvidor.engines.base import Engine
 from ouvidor.engines.recorded import EngineInsideTransaction, RecordedEngine
 from ouvidor.engines.scripted import Held, ScriptedEngine
@@ -89,7 +90,7 @@ async def test_a_person_who_takes_over_silences_the_running_reply(
     running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
     await slow.reached.wait()
     async with rt.db.begin() as session:
-        await session.execute(update(Conversation).values(status=Status.PERSON))
+        await session.execute(update(Conversation).values(status=Status.PERSON, holder_id=new_id()))
     slow.release.set()
     response = await running
     assert response.json()["type"] == "urn:ouvidor:conversation_held"
@@ -102,7 +103,7 @@ async def test_the_bot_is_silent_while_a_person_holds_the_conversation(
     script(rt).next("reply", ANSWER)
     await client.post(URL, json=body("one"), headers=site.own.headers)
     async with rt.db.begin() as session:
-        await session.execute(update(Conversation).values(status=Status.PERSON))
+        await session.execute(update(Conversation).values(status=Status.PERSON, holder_id=new_id()))
     answer = (await client.post(URL, json=body("two"), headers=site.own.headers)).json()
     assert answer["messages"] == [{"role": "USER", "content": "two"}]
     assert answer["handoverReason"] == "held_by_person"

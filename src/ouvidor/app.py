@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ouvidor import __version__
 from ouvidor.accounts import api as accounts_api
-from ouvidor.agent.phrases import error as error_phrase
+from ouvidor.agent.phrases import Phrase, phrase
 from ouvidor.conversations import api as conversations_api
 from ouvidor.errors import OuvidorError
 from ouvidor.knowledge import api as knowledge_api
@@ -98,8 +98,8 @@ def _customer_phrase(request: Request) -> str:
     """What to tell the customer: the project's phrase where the project is known."""
     project = getattr(request.state, "project", None)
     if project is not None:
-        return error_phrase(project.error_phrase, "en" if project.languages[0] == "en" else "pt")
-    return error_phrase(None, "pt" if request.headers.get("accept-language", "").startswith("pt") else "en")
+        return phrase(project.phrases, Phrase.ERROR, "en" if project.languages[0] == "en" else "pt")
+    return phrase({}, Phrase.ERROR, "pt" if request.headers.get("accept-language", "").startswith("pt") else "en")
 
 
 class RequestFrame:

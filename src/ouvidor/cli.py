@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from ouvidor.accounts.permissions import Role
+
 if TYPE_CHECKING:
     from ouvidor.runtime import Runtime
 
@@ -231,20 +233,23 @@ def project_list(as_json: AsJson = False) -> None:
 def key_create(
     project: InProject,
     label: Annotated[str, typer.Option(help="What it is for.")] = "made on the command line",
-    scope: Annotated[list[str] | None, typer.Option(help="Repeat for several; all where none is given.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Repeat for several; the usual five where none is given.")
+    ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; never where not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an API key; it is shown once."""
     from datetime import timedelta
 
-    from ouvidor.accounts.keys import SCOPES, issue_key
+    from ouvidor.accounts.keys import issue_key
+    from ouvidor.accounts.permissions import USUAL_SCOPES
     from ouvidor.accounts.projects import project_named
 
     async def deed(rt: "Runtime") -> dict[str, Any]:
         now = rt.clock()
         expires = None if days is None else now + timedelta(days=days)
-        scopes = tuple(scope) if scope else SCOPES
+        scopes = tuple(scope) if scope else USUAL_SCOPES
         async with rt.db.begin() as session:
             found = await project_named(session, project)
             key = await issue_key(session, found, label=label, now=now, scopes=scopes, expires_at=expires)
@@ -278,16 +283,24 @@ def user_create(
     password: Annotated[
         str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for where not given.")
     ],
+    role: Annotated[Role, typer.Option(help="What the person may do there.")] = Role.OWNER,
+    operator: Annotated[bool, typer.Option("--operator", help="May make projects.")] = False,
+    name: Annotated[str, typer.Option(help="As customers read it; the user name where not given.")] = "",
 ) -> None:
-    """Create a person who may sign in and see these projects."""
+    """Create a person who may sign in and has this role in these projects."""
+    from ouvidor.accounts.audit import COMMAND, Subject, note
     from ouvidor.accounts.projects import project_named
     from ouvidor.accounts.users import create_user, join_project
 
     async def deed(rt: "Runtime") -> None:
         async with rt.db.begin() as session:
-            user = await create_user(session, username, password, now=rt.clock())
-            for name in project:
-                await join_project(session, user.id, (await project_named(session, name)).id)
+            now = rt.clock()
+            user = await create_user(session, username, password, now=now, name=name, operator=operator)
+            for wanted in project:
+                found = await project_named(session, wanted)
+                await join_project(session, user.id, found.id, role, now)
+                subject = Subject("member", user.id)
+                await note(session, COMMAND, "member.joined", at=now, project_id=found.id, subject=subject, role=role)
 
     with_runtime(deed)
     typer.echo(f"{username} may sign in.")

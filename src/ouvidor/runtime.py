@@ -20,6 +20,7 @@ from ouvidor.engines.embeddings import Embedder, load_embedder
 from ouvidor.engines.local import LocalEngine
 from ouvidor.engines.recorded import RecordedEngine
 from ouvidor.jobs import job_app
+from ouvidor.live import Changes
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.settings import Settings
 
@@ -65,6 +66,7 @@ class Runtime:
     engine: Engine
     embedder: Embedder
     secret: bytes
+    changes: Changes
     clock: Callable[[], datetime] = utc_now
     memory: Memory = field(default_factory=Memory)
 
@@ -104,6 +106,7 @@ async def open_runtime(
     """
     db = Database(address.url, pool_size=settings.database_pool)
     jobs = job_app(address.conninfo)
+    changes = Changes(address.conninfo)
     try:
         async with jobs.open_async():
             yield Runtime(
@@ -113,9 +116,11 @@ async def open_runtime(
                 engine=RecordedEngine(engine or LocalEngine()),
                 embedder=embedder or load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads),
                 secret=installation_secret(settings),
+                changes=changes,
                 clock=clock,
             )
     finally:
+        await changes.close()
         await db.close()
 
 

@@ -4,7 +4,8 @@ from ouvidor.accounts import models as accounts
 from ouvidor.conversations import models as conversations
 from ouvidor.db import Base
 from ouvidor.knowledge import models as knowledge
+from ouvidor.privacy import models as privacy
 
 METADATA = Base.metadata
 
-__all__ = ["METADATA", "accounts", "conversations", "knowledge"]
+__all__ = ["METADATA", "accounts", "conversations", "knowledge", "privacy"]

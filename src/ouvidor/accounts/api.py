@@ -6,17 +6,17 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from ouvidor.accounts.access import public, requires
-from ouvidor.accounts.keys import KeyHolder
+from ouvidor.accounts.access import Caller, public, requires
+from ouvidor.accounts.permissions import Permission
 from ouvidor.problems import problem_responses
 
 router = APIRouter()
 
-Holder = Annotated[KeyHolder, requires("project:read")]
+Reader = Annotated[Caller, requires(Permission.PROJECT_READ)]
 
 
 class ProjectOut(BaseModel):
-    """A project and its rules; phrases that are null are the defaults in the customer's language."""
+    """A project and its rules; phrases that are missing are the defaults in the customer's language."""
 
     id: UUID
     name: str
@@ -27,9 +27,10 @@ class ProjectOut(BaseModel):
     expiry_minutes: int
     sections_shown: int
     relevance_gate: float | None
-    clarification_phrase: str | None
-    transfer_phrase: str | None
-    error_phrase: str | None
+    phrases: dict[str, dict[str, str]]
+    handover_to: Literal["inbox", "elsewhere"]
+    hold_minutes: int
+    retention_days: int | None
     persona: str
     languages: list[Literal["pt", "en"]]
 
@@ -41,9 +42,9 @@ class Alive(BaseModel):
 
 
 @router.get("/api/v1/project", tags=["project"], summary="The key's project", responses=problem_responses(401, 403))
-async def get_project(holder: Holder) -> ProjectOut:
+async def get_project(caller: Reader) -> ProjectOut:
     """The project that this API key belongs to."""
-    return ProjectOut.model_validate(holder.project, from_attributes=True)
+    return ProjectOut.model_validate(caller.project, from_attributes=True)
 
 
 @router.get("/healthz", tags=["operation"], summary="Alive?", dependencies=[public()])

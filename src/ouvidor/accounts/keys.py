@@ -12,13 +12,13 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import ApiKey, Project
+from ouvidor.accounts.permissions import KEY_SCOPES, USUAL_SCOPES
 from ouvidor.errors import NotFound, Unauthenticated, Unprocessable
 
 PREFIX = "ouv_live_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SECRET_LENGTH = 32
 CHECKSUM_LENGTH = 6
-SCOPES = ("answer", "knowledge:read", "knowledge:write", "conversations:read", "project:read")
 LAST_USED_STEP = timedelta(minutes=1)
 
 
@@ -41,6 +41,7 @@ class KeyHolder:
 
     project: Project
     key_id: UUID
+    label: str
     scopes: frozenset[str]
     demo: bool
 
@@ -67,7 +68,7 @@ async def issue_key(
     *,
     label: str,
     now: datetime,
-    scopes: tuple[str, ...] = SCOPES,
+    scopes: tuple[str, ...] = USUAL_SCOPES,
     expires_at: datetime | None = None,
     demo: bool = False,
 ) -> IssuedKey:
@@ -76,9 +77,9 @@ async def issue_key(
     Raises:
         Unprocessable: a scope does not exist, or the end lies in the past.
     """
-    unknown = sorted(set(scopes) - set(SCOPES))
+    unknown = sorted(set(scopes) - set(KEY_SCOPES))
     if unknown:
-        raise Unprocessable(f"Unknown scope {', '.join(unknown)}; there are: {', '.join(SCOPES)}.")
+        raise Unprocessable(f"Unknown scope {', '.join(unknown)}; a key may have: {', '.join(KEY_SCOPES)}.")
     if expires_at is not None and expires_at <= now:
         raise Unprocessable("A key that has already expired is of no use: give a later moment.")
     text = key_text("".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH)))
@@ -116,6 +117,7 @@ async def holder_of(session: AsyncSession, text: str, now: datetime) -> KeyHolde
     return KeyHolder(
         project=found.Project,
         key_id=found.ApiKey.id,
+        label=found.ApiKey.label,
         scopes=frozenset(found.ApiKey.scopes),
         demo=found.ApiKey.demo,
     )

@@ -1,19 +1,24 @@
-"""Tables of tenants and of those who may enter: projects, API keys, users, memberships, sign-ins, resend marks."""
+"""Tables of tenants and of those who may enter them, of how they prove who they are, and of what they did."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ouvidor.accounts.rules import Mode, SpecialistReply
+from ouvidor.accounts.rules import HandoverTo, Mode, SpecialistReply
 from ouvidor.db import Base, new_id
 
 
 class Project(Base):
-    """A tenant: one company or brand with its knowledge, its rules and its conversations."""
+    """A tenant: one company or brand with its knowledge, its rules and its conversations.
+
+    `phrases` holds the project's own wording by name and language, `{"transfer": {"pt": "…"}}`; what is missing there
+    is the default. `hold_minutes` is how long a customer waits for a person who has left before the queue has them
+    again; `retention_days` how long a silent conversation is kept (null: for good).
+    """
 
     __tablename__ = "project"
     __table_args__ = (
@@ -23,6 +28,9 @@ class Project(Base):
         CheckConstraint("expiry_minutes between 1 and 10080", name="expiry_minutes"),
         CheckConstraint("sections_shown between 1 and 50", name="sections_shown"),
         CheckConstraint("relevance_gate is null or relevance_gate between 0 and 1", name="relevance_gate"),
+        CheckConstraint("handover_to in ('inbox', 'elsewhere')", name="handover_to"),
+        CheckConstraint("hold_minutes between 1 and 10080", name="hold_minutes"),
+        CheckConstraint("retention_days is null or retention_days between 1 and 36500", name="retention_days"),
         CheckConstraint(r"name ~ '^[a-z0-9][a-z0-9_-]{1,62}$'", name="name"),
     )
 
@@ -35,9 +43,10 @@ class Project(Base):
     expiry_minutes: Mapped[int] = mapped_column(default=30)
     sections_shown: Mapped[int] = mapped_column(default=10)
     relevance_gate: Mapped[float | None]
-    clarification_phrase: Mapped[str | None]
-    transfer_phrase: Mapped[str | None]
-    error_phrase: Mapped[str | None]
+    phrases: Mapped[dict[str, dict[str, str]]] = mapped_column(JSONB, default=dict)
+    handover_to: Mapped[str] = mapped_column(default=HandoverTo.INBOX)
+    hold_minutes: Mapped[int] = mapped_column(default=30)
+    retention_days: Mapped[int | None]
     persona: Mapped[str] = mapped_column(default="")
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text), default=lambda: ["pt", "en"])
     demo: Mapped[bool] = mapped_column(default=False)
@@ -63,24 +72,36 @@ class ApiKey(Base):
 
 
 class User(Base):
-    """A person who signs in on the pages."""
+    """A person who signs in. `name` is what customers read; operators may make projects."""
 
     __tablename__ = "account"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     username: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(default="")
     password_hash: Mapped[str]
+    operator: Mapped[bool] = mapped_column(default=False)
     demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 
+    @property
+    def shown_name(self) -> str:
+        """The name for others to read."""
+        return self.name or self.username
+
 
 class Membership(Base):
-    """A person's place in a project."""
+    """A person's place in a project: their role, and whether they are there to answer (see `accounts.presence`)."""
 
     __tablename__ = "membership"
+    __table_args__ = (CheckConstraint("role in ('owner', 'manager', 'auditor', 'agent', 'viewer')", name="role"),)
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), primary_key=True, index=True)
+    role: Mapped[str]
+    away: Mapped[bool] = mapped_column(default=False)
+    seen_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
 
 
 class SignIn(Base):
@@ -90,8 +111,85 @@ class SignIn(Base):
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    browser: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class TokenFamily(Base):
+    """A sign-in through the API: all access and refresh tokens that descend from one login, for one project or none."""
+
+    __tablename__ = "token_family"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    program: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class RefreshToken(Base):
+    """One refresh token, good for one use; a second use revokes its family. Only its digest is kept."""
+
+    __tablename__ = "refresh_token"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    family_id: Mapped[UUID] = mapped_column(ForeignKey("token_family.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Invitation(Base):
+    """A link that lets one person join a project in a role; only the digest of its secret is kept."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (CheckConstraint("role in ('owner', 'manager', 'auditor', 'agent', 'viewer')", name="role"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str]
+    invitee: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    invited_by: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    accepted_by: Mapped[str | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Attempts(Base):
+    """Failed sign-ins under one key (a digest of a name, an address or both) since a moment."""
+
+    __tablename__ = "attempts"
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    count: Mapped[int]
+    started_at: Mapped[datetime]
+
+
+class AuditEntry(Base):
+    """Who did what to what: written once, never changed (the database refuses), free of customers' words and ids."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (
+        CheckConstraint("actor_kind in ('user', 'key', 'command', 'system')", name="actor_kind"),
+        Index("ix_audit_entry_project_newest", "project_id", "id"),
+        Index("ix_audit_entry_actor_newest", "actor_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    project_id: Mapped[UUID | None]
+    at: Mapped[datetime]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None]
+    actor_name: Mapped[str]
+    action: Mapped[str]
+    subject_kind: Mapped[str | None]
+    subject_id: Mapped[UUID | None]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
 
 
 class IdempotencyKey(Base):

@@ -1,5 +1,6 @@
 """Projects, the tenants: created, listed, found by name."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Membership, Project
+from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.rules import Mode
 from ouvidor.db import new_id
 from ouvidor.errors import Conflict, NotFound, Unprocessable
@@ -63,12 +65,20 @@ async def all_projects(session: AsyncSession) -> list[Project]:
     return list((await session.execute(select(Project).order_by(Project.name))).scalars())
 
 
-async def projects_of(session: AsyncSession, user_id: UUID) -> list[Project]:
-    """The projects a person belongs to, by title."""
+@dataclass(frozen=True)
+class Place:
+    """A person's place in a project."""
+
+    project: Project
+    role: Role
+
+
+async def places_of(session: AsyncSession, user_id: UUID) -> list[Place]:
+    """The projects a person belongs to with their role, by title."""
     query = (
-        select(Project)
+        select(Project, Membership.role)
         .join(Membership, Membership.project_id == Project.id)
         .where(Membership.user_id == user_id)
-        .order_by(Project.title)
+        .order_by(Project.title, Project.id)
     )
-    return list((await session.execute(query)).scalars())
+    return [Place(row.Project, Role(row.role)) for row in await session.execute(query)]

@@ -16,3 +16,10 @@ class SpecialistReply(StrEnum):
 
     ANSWER_AND_TRANSFER = "answer_and_transfer"
     TRANSFER_ONLY = "transfer_only"
+
+
+class HandoverTo(StrEnum):
+    """Where people answer what the bot hands over: in the inbox here, or in a helpdesk of the project's own."""
+
+    INBOX = "inbox"
+    ELSEWHERE = "elsewhere"

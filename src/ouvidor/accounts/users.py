@@ -1,6 +1,7 @@
 """People: created, and recognised by their password."""
 
 import asyncio
+import unicodedata
 from datetime import datetime
 from uuid import UUID
 
@@ -11,10 +12,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Membership, User
+from ouvidor.accounts.permissions import Role
 from ouvidor.errors import Conflict, Unauthenticated, Unprocessable
 
 LEAST_PASSWORD_LENGTH = 10
 _NOBODY = PasswordHasher().hash("nobody has this password")
+
+
+def clean_username(text: str) -> str:
+    """The name as it is kept and compared: one form for all ways to write it (NFKC, casefold, no space around)."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 class WrongPassword(Unauthenticated):
@@ -22,7 +29,14 @@ class WrongPassword(Unauthenticated):
 
 
 async def create_user(
-    session: AsyncSession, username: str, password: str, *, now: datetime, demo: bool = False
+    session: AsyncSession,
+    username: str,
+    password: str,
+    *,
+    now: datetime,
+    name: str = "",
+    operator: bool = False,
+    demo: bool = False,
 ) -> User:
     """A person who may sign in; user names do not heed letter case.
 
@@ -30,14 +44,21 @@ async def create_user(
         Unprocessable: no name, or a password under 10 characters.
         Conflict: the name is taken.
     """
-    name = username.strip().casefold()
-    if not name or len(password) < LEAST_PASSWORD_LENGTH:
+    known_as = clean_username(username)
+    if not known_as or len(password) < LEAST_PASSWORD_LENGTH:
         raise Unprocessable(f"A user needs a name and a password of at least {LEAST_PASSWORD_LENGTH} characters.")
-    taken = (await session.execute(select(User.id).where(User.username == name))).scalar_one_or_none()
+    taken = (await session.execute(select(User.id).where(User.username == known_as))).scalar_one_or_none()
     if taken is not None:
-        raise Conflict(f"There is a user named {name} already.")
+        raise Conflict(f"There is a user named {known_as} already.")
     password_hash = await asyncio.to_thread(PasswordHasher().hash, password)
-    user = User(username=name, password_hash=password_hash, demo=demo, created_at=now)
+    user = User(
+        username=known_as,
+        name=name.strip(),
+        password_hash=password_hash,
+        operator=operator,
+        demo=demo,
+        created_at=now,
+    )
     session.add(user)
     await session.flush()
     return user
@@ -58,9 +79,10 @@ async def demo_user(session: AsyncSession, username: str, password: str, now: da
     return user
 
 
-async def join_project(session: AsyncSession, user_id: UUID, project_id: UUID) -> None:
-    """Make the person a member; nothing happens where they are one."""
-    await session.execute(insert(Membership).values(user_id=user_id, project_id=project_id).on_conflict_do_nothing())
+async def join_project(session: AsyncSession, user_id: UUID, project_id: UUID, role: Role, now: datetime) -> None:
+    """Make the person a member; who is one already keeps the role they have."""
+    values = {"user_id": user_id, "project_id": project_id, "role": role, "away": False, "created_at": now}
+    await session.execute(insert(Membership).values(values).on_conflict_do_nothing())
 
 
 async def user_with_password(session: AsyncSession, username: str, password: str) -> User:
@@ -69,8 +91,7 @@ async def user_with_password(session: AsyncSession, username: str, password: str
     Raises:
         WrongPassword: one of the two is wrong; it is not said which.
     """
-    name = username.strip().casefold()
-    user = (await session.execute(select(User).where(User.username == name))).scalar_one_or_none()
+    user = (await session.execute(select(User).where(User.username == clean_username(username)))).scalar_one_or_none()
     expected = _NOBODY if user is None else user.password_hash
     try:
         await asyncio.to_thread(PasswordHasher().verify, expected, password)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.presence import nobody_there
 from ouvidor.accounts.rules import Mode, SpecialistReply
-from ouvidor.agent import phrases
 from ouvidor.agent.given import support
 from ouvidor.agent.lookup import look_up
+from ouvidor.agent.phrases import Phrase, clarification, phrase
 from ouvidor.agent.policy import Decision, Facts, Move, Policy, Reason, decide
 from ouvidor.agent.reply import REPLY, Draft, Given, Said, Source
 from ouvidor.knowledge.search import FoundSection, SearchResult
@@ -53,8 +54,9 @@ async def answer(
     outcome = await rt.engine.run(REPLY, given)
     draft = outcome.output
     decision = decide(facts_of(draft, found, gate), policy_of(project), clarifications)
+    transfer = await _transfer(rt, project, decision)
     return Reply(
-        text=wording(project, draft, decision, spoken),
+        text=wording(project, draft, decision, spoken, transfer),
         decision=decision,
         sections=found.sections,
         cited=frozenset(draft.cited) if decision.move is not Move.CLARIFY else frozenset(),
@@ -96,17 +98,25 @@ def facts_of(draft: Draft, found: SearchResult, gate: float) -> Facts:
     )
 
 
-def wording(project: Project, draft: Draft, decision: Decision, language: Language) -> str:
-    """The words of a decision: the draft, a clarification, or the transfer phrase with or without the answer."""
+def wording(project: Project, draft: Draft, decision: Decision, language: Language, transfer: Phrase) -> str:
+    """The words of a decision: the draft, a clarification, or the phrase `transfer` with or without the answer."""
     if decision.move is Move.ANSWER:
         return draft.text
     if decision.move is Move.CLARIFY:
-        return phrases.clarification(project.clarification_phrase, draft.topics, language)
-    transfer = phrases.transfer(project.transfer_phrase, language)
+        return clarification(project.phrases, draft.topics, language)
+    passed_on = phrase(project.phrases, transfer, language)
     answers_first = project.n2_reply == SpecialistReply.ANSWER_AND_TRANSFER and draft.kind == "answer"
     if decision.reason is Reason.SPECIALIST_CONTENT and answers_first and draft.text:
-        return f"{draft.text}\n\n{transfer}"
-    return transfer
+        return f"{draft.text}\n\n{passed_on}"
+    return passed_on
+
+
+async def _transfer(rt: Runtime, project: Project, decision: Decision) -> Phrase:
+    """Which phrase a hand-over takes: another one where nobody is there to answer."""
+    if decision.move is not Move.HANDOVER:
+        return Phrase.TRANSFER
+    async with rt.db.read() as session:
+        return Phrase.NOBODY if await nobody_there(session, project, rt.clock()) else Phrase.TRANSFER
 
 
 def _source(number: int, section: FoundSection) -> Source:

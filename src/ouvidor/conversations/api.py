@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
-from ouvidor.accounts.access import own_project, requires
+from ouvidor.accounts.access import Caller, own_project, requires
 from ouvidor.accounts.idempotency import clean_key
-from ouvidor.accounts.keys import KeyHolder
+from ouvidor.accounts.permissions import Permission
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.read import (
@@ -25,8 +25,8 @@ from ouvidor.runtime import RuntimeDep
 
 router = APIRouter()
 
-Answerer = Annotated[KeyHolder, requires("answer")]
-Reader = Annotated[KeyHolder, requires("conversations:read")]
+Answerer = Annotated[Caller, requires(Permission.ANSWER)]
+Reader = Annotated[Caller, requires(Permission.CONVERSATIONS_READ)]
 
 
 class NotJson(OuvidorError):
@@ -56,7 +56,7 @@ def json_only(request: Request) -> None:
 async def post_completion(
     request: Request,
     rt: RuntimeDep,
-    holder: Answerer,
+    caller: Answerer,
     asked: CompletionRequest,
     idempotency_key: Annotated[str | None, Header(max_length=300)] = None,
 ) -> Completion:
@@ -65,7 +65,7 @@ async def post_completion(
     The conversation is kept on the server under `helpdeskId`. The trailing USER messages of the request are new; what
     stands before them is held against what is stored.
     """
-    project = own_project(holder, asked.projectName)
+    project = own_project(caller, asked.projectName)
     request.state.project = project
     lines = tuple(Line(message.role, message.content) for message in asked.messages)
     if lines[-1].role != "USER":
@@ -77,14 +77,14 @@ async def post_completion(
 @router.get("/api/v1/conversations", tags=["conversations"], summary="List", responses=problem_responses(401, 403, 422))
 async def get_conversations(
     rt: RuntimeDep,
-    holder: Reader,
+    caller: Reader,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     status: Literal["bot", "waiting", "person", "closed"] | None = None,
 ) -> ConversationPage:
     """The project's conversations, the newest first; `after` is the last id of the page before."""
     async with rt.db.read() as session:
-        return await list_conversations(session, holder.project.id, after=after, limit=limit, status=status)
+        return await list_conversations(session, caller.project.id, after=after, limit=limit, status=status)
 
 
 @router.get(
@@ -93,10 +93,10 @@ async def get_conversations(
     summary="Read one",
     responses=problem_responses(401, 403, 404, 422),
 )
-async def get_conversation(rt: RuntimeDep, holder: Reader, conversation_id: UUID) -> ConversationOut:
+async def get_conversation(rt: RuntimeDep, caller: Reader, conversation_id: UUID) -> ConversationOut:
     """A conversation with its messages in order."""
     async with rt.db.read() as session:
-        return await read_conversation(session, holder.project.id, conversation_id)
+        return await read_conversation(session, caller.project.id, conversation_id)
 
 
 @router.get(
@@ -105,7 +105,7 @@ async def get_conversation(rt: RuntimeDep, holder: Reader, conversation_id: UUID
     summary="Read its turns",
     responses=problem_responses(401, 403, 404, 422),
 )
-async def get_turns(rt: RuntimeDep, holder: Reader, conversation_id: UUID) -> list[TurnOut]:
+async def get_turns(rt: RuntimeDep, caller: Reader, conversation_id: UUID) -> list[TurnOut]:
     """Each turn's decision, its reason, and the sections it was shown."""
     async with rt.db.read() as session:
-        return await read_turns(session, holder.project.id, conversation_id)
+        return await read_turns(session, caller.project.id, conversation_id)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,17 +31,20 @@ class TurnState(StrEnum):
 
 
 class Author(StrEnum):
-    """Who wrote a message."""
+    """Who wrote a message; a notice of the `system` tells the customer that the conversation changed hands."""
 
     CUSTOMER = "customer"
     BOT = "bot"
     PERSON = "person"
+    SYSTEM = "system"
 
 
 class Conversation(Base):
     """All that one customer's helpdesk id has said and been told; its episodes follow each other.
 
-    `newest_turn_id` decides races: only the newest turn may reply.
+    `newest_turn_id` decides races: only the newest turn may reply. `holder_id` is the user or API key that answers
+    while the status is `person`; `waiting_since` the moment from which the customer waits for a person's word;
+    `customer_id` who the customer is in the caller's system, where it was told.
     """
 
     __tablename__ = "conversation"
@@ -49,13 +52,19 @@ class Conversation(Base):
         UniqueConstraint("project_id", "helpdesk_id"),
         CheckConstraint("status in ('bot', 'waiting', 'person', 'closed')", name="status"),
         CheckConstraint("clarifications >= 0", name="clarifications"),
+        CheckConstraint("(status = 'person') = (holder_id is not null)", name="holder"),
         CheckConstraint("episode >= 1", name="episode"),
         Index("ix_conversation_newest", "project_id", "last_message_at", "id"),
+        Index("ix_conversation_status", "project_id", "status", "waiting_since"),
+        Index(
+            "ix_conversation_customer", "project_id", "customer_id", postgresql_where=text("customer_id is not null")
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
     helpdesk_id: Mapped[str]
+    customer_id: Mapped[str | None]
     status: Mapped[str] = mapped_column(default=Status.BOT)
     episode: Mapped[int] = mapped_column(default=1)
     clarifications: Mapped[int] = mapped_column(default=0)
@@ -63,6 +72,10 @@ class Conversation(Base):
     turns: Mapped[int] = mapped_column(default=0)
     newest_turn_id: Mapped[UUID | None]
     language: Mapped[str | None]
+    holder_id: Mapped[UUID | None]
+    holder_name: Mapped[str | None]
+    waiting_since: Mapped[datetime | None]
+    handover_reason: Mapped[str | None]
     created_at: Mapped[datetime]
     last_message_at: Mapped[datetime]
 
@@ -97,13 +110,16 @@ class Turn(Base):
 
 
 class Message(Base):
-    """One message. `verified` is false for history that a client told and the store does not know."""
+    """One message. `verified` is false for history that a client told and the store does not know.
+
+    `author_id` and `author_name` tell the person who wrote it: a user, or an API key that speaks for one.
+    """
 
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("conversation_id", "position"),
         CheckConstraint("role in ('USER', 'AGENT')", name="role"),
-        CheckConstraint("author in ('customer', 'bot', 'person')", name="author"),
+        CheckConstraint("author in ('customer', 'bot', 'person', 'system')", name="author"),
         CheckConstraint("position >= 1", name="position"),
     )
 
@@ -114,6 +130,8 @@ class Message(Base):
     position: Mapped[int]
     role: Mapped[str]
     author: Mapped[str]
+    author_id: Mapped[UUID | None]
+    author_name: Mapped[str | None]
     content: Mapped[str]
     verified: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]

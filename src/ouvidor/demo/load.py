@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from ouvidor.accounts.keys import UnknownApiKey, holder_of, issue_key, revoke_demo_keys
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.projects import create_project, project_named
 from ouvidor.accounts.users import demo_user, join_project
 from ouvidor.knowledge.ingest import read_sections
@@ -100,7 +101,7 @@ async def _grant(rt: Runtime) -> DemoAccess:
                 )
                 project.languages = list(company.languages)
             await revoke_demo_keys(session, project, now)
-            await join_project(session, user.id, project.id)
+            await join_project(session, user.id, project.id, Role.OWNER, now)
             keys[company.name] = (await issue_key(session, project, label="demo", now=now, demo=True)).text
     return DemoAccess(USERNAME, password, keys)
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from ouvidor.accounts.access import requires
-from ouvidor.accounts.keys import KeyHolder
+from ouvidor.accounts.access import Caller, requires
+from ouvidor.accounts.permissions import Permission
 from ouvidor.errors import Fault, Unprocessable
 from ouvidor.inputs import StorableText
 from ouvidor.knowledge.ingest import BrokenRow, read_stream, section_input
@@ -21,8 +21,8 @@ from ouvidor.runtime import RuntimeDep
 
 router = APIRouter(prefix="/api/v1/sections", tags=["knowledge"])
 
-Reader = Annotated[KeyHolder, requires("knowledge:read")]
-Writer = Annotated[KeyHolder, requires("knowledge:write")]
+Reader = Annotated[Caller, requires(Permission.KNOWLEDGE_READ)]
+Writer = Annotated[Caller, requires(Permission.KNOWLEDGE_WRITE)]
 
 
 class SectionIn(BaseModel):
@@ -123,7 +123,7 @@ class VectorsOut(BaseModel):
 @router.get("", summary="List", responses=problem_responses(401, 403, 422))
 async def get_sections(
     rt: RuntimeDep,
-    holder: Reader,
+    caller: Reader,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     tier: Literal["N1", "N2"] | None = None,
@@ -131,54 +131,54 @@ async def get_sections(
 ) -> SectionPage:
     """The project's sections; `after` is the last id of the page before, `q` a text they contain."""
     async with rt.db.read() as session:
-        return await list_sections(session, holder.project.id, after=after, limit=limit, tier=tier, containing=q)
+        return await list_sections(session, caller.project.id, after=after, limit=limit, tier=tier, containing=q)
 
 
 @router.post("", summary="Write", status_code=201, responses=problem_responses(400, 401, 403, 413, 422))
-async def post_sections(rt: RuntimeDep, holder: Writer, written: SectionsIn) -> ImportOut:
+async def post_sections(rt: RuntimeDep, caller: Writer, written: SectionsIn) -> ImportOut:
     """Add or change up to 1,000 sections; searchable by words at once, by vectors soon after."""
     rows = [(number, _checked(number, section)) for number, section in enumerate(written.sections)]
-    return ImportOut.of(await import_sections(rt, holder.project, rows))
+    return ImportOut.of(await import_sections(rt, caller.project, rows))
 
 
 @router.post("/import", summary="Import a file", responses=problem_responses(400, 401, 403, 413, 422))
-async def post_import(rt: RuntimeDep, holder: Writer, file: UploadFile, *, replace: bool = False) -> ImportOut:
+async def post_import(rt: RuntimeDep, caller: Writer, file: UploadFile, *, replace: bool = False) -> ImportOut:
     """A JSONL or CSV file; broken rows are listed, the rest lands. `replace` removes what the file does not name."""
     suffix = "." + (file.filename or "").rpartition(".")[2]
     try:
         text = io.StringIO((await file.read()).decode("utf-8-sig"), newline="")
     except UnicodeDecodeError:
         raise Unprocessable("The file is not UTF-8 text.") from None
-    return ImportOut.of(await import_sections(rt, holder.project, read_stream(text, suffix), replace=replace))
+    return ImportOut.of(await import_sections(rt, caller.project, read_stream(text, suffix), replace=replace))
 
 
 @router.post("/search", summary="Search", responses=problem_responses(400, 401, 403, 422))
-async def post_search(rt: RuntimeDep, holder: Reader, wanted: SearchIn) -> SearchOut:
+async def post_search(rt: RuntimeDep, caller: Reader, wanted: SearchIn) -> SearchOut:
     """The sections that answer best, by words and meaning together."""
-    found = await search(rt, holder.project, wanted.query, limit=wanted.limit)
+    found = await search(rt, caller.project, wanted.query, limit=wanted.limit)
     data = [SearchHit.model_validate(section, from_attributes=True) for section in found.sections]
     return SearchOut(confidence=found.confidence, gate=found.gate, by_vectors=found.by_vectors, data=data)
 
 
 @router.get("/vectors", summary="Progress of the vectors", responses=problem_responses(401, 403))
-async def get_vectors(rt: RuntimeDep, holder: Reader) -> VectorsOut:
+async def get_vectors(rt: RuntimeDep, caller: Reader) -> VectorsOut:
     """How far the background job has come."""
-    progress = await vector_progress(rt, holder.project.id)
+    progress = await vector_progress(rt, caller.project.id)
     model = rt.embedder.name if rt.embedder.dimension else None
     return VectorsOut(model=model, done=progress.done, total=progress.total)
 
 
 @router.get("/{section_id}", summary="Read one", responses=problem_responses(401, 403, 404, 422))
-async def get_section(rt: RuntimeDep, holder: Reader, section_id: UUID) -> SectionOut:
+async def get_section(rt: RuntimeDep, caller: Reader, section_id: UUID) -> SectionOut:
     """One section."""
     async with rt.db.read() as session:
-        return await read_section(session, holder.project.id, section_id)
+        return await read_section(session, caller.project.id, section_id)
 
 
 @router.delete("/{section_id}", summary="Remove", status_code=204, responses=problem_responses(401, 403, 404, 422))
-async def delete_section(rt: RuntimeDep, holder: Writer, section_id: UUID) -> Response:
+async def delete_section(rt: RuntimeDep, caller: Writer, section_id: UUID) -> Response:
     """Take a section out; answers given from it keep their copy."""
-    await remove_section(rt, holder.project, section_id)
+    await remove_section(rt, caller.project, section_id)
     return Response(status_code=204)
 
 

@@ -6,8 +6,9 @@ from ouvidor.tables import METADATA
 
 
 def is_ours(_thing: object, name: str | None, kind: str, reflected: bool, _compare_to: object) -> bool:  # noqa: FBT001 - Alembic's signature
-    """Leave out the vector indexes that jobs make for large projects."""
-    return not (kind == "index" and reflected and str(name).startswith("ix_section_vector_"))
+    """Leave out the vector indexes that jobs make for large projects, and the word index over an expression."""
+    unmodelled = str(name).startswith("ix_section_vector_") or name == "ix_message_words"
+    return not (kind == "index" and reflected and unmodelled)
 
 
 context.configure(

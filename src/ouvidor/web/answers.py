@@ -7,7 +7,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ouvidor.errors import OuvidorError
 from ouvidor.runtime import runtime_of
-from ouvidor.web.contexts import ErrorPage, Page
+from ouvidor.web.contexts.entry import ErrorPage
+from ouvidor.web.contexts.frame import Page
 from ouvidor.web.frames import LANGUAGE_COOKIE, THEME_COOKIE, frame_of
 from ouvidor.web.render import Renderer
 from ouvidor.web.visits import SignInNeeded, read_person

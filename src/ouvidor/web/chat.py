@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.permissions import Permission
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.wire import Completion
@@ -18,17 +19,19 @@ from ouvidor.knowledge.read import count_sections
 from ouvidor.problems import as_ouvidor_error
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show, wants_page
-from ouvidor.web.contexts import ChatPage, Trouble, TurnFragment
+from ouvidor.web.contexts.talk import ChatPage, Trouble, TurnFragment
 from ouvidor.web.frames import frame_of
 from ouvidor.web.sections import suggested_questions
 from ouvidor.web.turns import Talk, read_talk
-from ouvidor.web.visits import Member, MemberDep
+from ouvidor.web.visits import Member, member_with
 
 PLAYED = "chat-"
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 logger = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False)
+
+Player = Annotated[Member, member_with(Permission.ANSWER)]
 
 
 class CustomersConversation(Forbidden):
@@ -59,7 +62,7 @@ class MessageForm(BaseModel):
 async def get_chat(
     request: Request,
     rt: RuntimeDep,
-    member: MemberDep,
+    member: Player,
     helpdesk: Annotated[str, Query(max_length=200)] = "",
     turn: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     source: Annotated[int, Query(ge=0, le=50)] = 0,
@@ -70,7 +73,7 @@ async def get_chat(
 
 @router.post("/projects/{project}/chat/messages")
 async def post_message(
-    request: Request, rt: RuntimeDep, member: MemberDep, form: Annotated[MessageForm, Form()]
+    request: Request, rt: RuntimeDep, member: Player, form: Annotated[MessageForm, Form()]
 ) -> Response:
     """Say something as the customer; a script gets the new turn as a fragment, a plain form goes back to the page."""
     try:

@@ -5,9 +5,10 @@ from urllib.parse import quote, urlencode
 from fastapi import Request
 
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.permissions import PERMISSIONS, Permission
 from ouvidor.accounts.signins import form_token
 from ouvidor.runtime import Runtime
-from ouvidor.web.contexts import THEMES, Frame, Place, ProjectLink, Theme
+from ouvidor.web.contexts.frame import THEMES, Frame, Place, ProjectLink, Theme
 from ouvidor.web.visits import Member, Person
 from ouvidor.web.words import choose_language
 
@@ -31,10 +32,11 @@ def frame_of(request: Request, rt: Runtime, visitor: Member | Person | None, pla
         address=quote(request.url.path) + (f"?{rest}" if rest else ""),
         now=rt.clock(),
         place=place,
-        person=person.user.username if person else "",
+        person=person.user.shown_name if person else "",
         token=form_token(rt.secret, person.cookie) if person else "",
         project=_link(project) if project else None,
-        projects=tuple(_link(own) for own in person.projects) if person else (),
+        projects=tuple(_link(place.project) for place in person.places) if person else (),
+        permissions=_permissions(person, project),
     )
 
 
@@ -45,9 +47,16 @@ def theme_named(text: str | None) -> Theme | None:
 
 def _project_shown(request: Request, person: Person | None) -> Project | None:
     """On pages of no project: the one that the address names, else the person's first."""
-    own = person.projects if person else ()
+    own = tuple(place.project for place in person.places) if person else ()
     named = request.query_params.get("project")
     return next((project for project in own if project.name == named), next(iter(own), None))
+
+
+def _permissions(person: Person | None, project: Project | None) -> frozenset[Permission]:
+    """What the person may do in the project shown."""
+    places = person.places if person else ()
+    own = (PERMISSIONS[place.role] for place in places if place.project is project)
+    return next(own, frozenset[Permission]())
 
 
 def _link(project: Project) -> ProjectLink:

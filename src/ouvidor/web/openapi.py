@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ouvidor.web.contexts import ApiAnswer, ApiField, ApiOperation, ApiTag, Paragraph, Span
+from ouvidor.web.contexts.reference import ApiAnswer, ApiField, ApiOperation, ApiTag, Paragraph, Span
 
 DEEPEST = 4
 OTHER = "other"

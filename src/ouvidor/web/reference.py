@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from ouvidor.accounts.access import public
 from ouvidor.runtime import RuntimeDep
 from ouvidor.web.answers import show
-from ouvidor.web.contexts import ReferencePage
+from ouvidor.web.contexts.reference import ReferencePage
 from ouvidor.web.frames import frame_of
 from ouvidor.web.openapi import paragraphs, read_openapi
 from ouvidor.web.visits import AnybodyDep

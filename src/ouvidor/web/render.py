@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ouvidor.web.assets import Assets
-from ouvidor.web.contexts import Page
+from ouvidor.web.contexts.frame import Page
 from ouvidor.web.words import Language, Words, load_words
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -11,14 +11,15 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.permissions import Permission
 from ouvidor.knowledge.models import Section
 from ouvidor.knowledge.read import SectionOut, count_sections, list_sections, read_section
 from ouvidor.knowledge.search import FoundSection, search
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import show
-from ouvidor.web.contexts import KnowledgePage, SectionPage, SectionRow
+from ouvidor.web.contexts.knowledge import KnowledgePage, SectionPage, SectionRow
 from ouvidor.web.frames import frame_of
-from ouvidor.web.visits import MemberDep
+from ouvidor.web.visits import Member, member_with
 
 PAGE_LENGTH = 50
 FOUND_LENGTH = 50
@@ -29,6 +30,8 @@ LONGEST_SUGGESTION = 90
 HEADING_LENGTH = 80
 
 router = APIRouter(include_in_schema=False)
+
+KnowledgeReader = Annotated[Member, member_with(Permission.KNOWLEDGE_READ)]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ FiltersDep = Annotated[Filters, Depends(Filters)]
 
 
 @router.get("/projects/{project}/knowledge")
-async def get_knowledge(request: Request, rt: RuntimeDep, member: MemberDep, filters: FiltersDep) -> Response:
+async def get_knowledge(request: Request, rt: RuntimeDep, member: KnowledgeReader, filters: FiltersDep) -> Response:
     """The project's sections in the order of their import, or those that answer a question best."""
     listed = await (_found if filters.q.strip() else _listed)(rt, member.project, filters)
     async with rt.db.read() as session:
@@ -68,7 +71,7 @@ async def get_knowledge(request: Request, rt: RuntimeDep, member: MemberDep, fil
 
 @router.get("/projects/{project}/knowledge/{section_id}")
 async def get_section(
-    request: Request, rt: RuntimeDep, member: MemberDep, section_id: UUID, filters: FiltersDep
+    request: Request, rt: RuntimeDep, member: KnowledgeReader, section_id: UUID, filters: FiltersDep
 ) -> Response:
     """One section in full; the filters lead back to the list it was found in."""
     async with rt.db.read() as session:

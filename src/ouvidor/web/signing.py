@@ -10,7 +10,7 @@ from ouvidor.accounts.signins import COOKIE, close_signin, open_signin
 from ouvidor.accounts.users import WrongPassword, user_with_password
 from ouvidor.runtime import RuntimeDep
 from ouvidor.web.answers import go_to, show
-from ouvidor.web.contexts import NoProjectPage, SignInPage
+from ouvidor.web.contexts.entry import NoProjectPage, SignInPage
 from ouvidor.web.frames import frame_of
 from ouvidor.web.visits import AnybodyDep, PersonDep, refuse_other_sites
 
@@ -71,6 +71,6 @@ async def post_sign_out(rt: RuntimeDep, person: PersonDep) -> Response:
 @router.get("/")
 async def get_start(request: Request, rt: RuntimeDep, person: PersonDep) -> Response:
     """The chat of the person's first project."""
-    if not person.projects:
+    if not person.places:
         return show(request, NoProjectPage(frame_of(request, rt, person)))
-    return go_to(f"/projects/{person.projects[0].name}/chat")
+    return go_to(f"/projects/{person.places[0].project.name}/chat")

@@ -11,7 +11,7 @@ from ouvidor.accounts.models import Project
 from ouvidor.agent.policy import Move
 from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn, TurnState
 from ouvidor.web.citations import ReplyPart, reply_parts
-from ouvidor.web.contexts import ConversationStatus, Outcome, SourceView, TurnView
+from ouvidor.web.contexts.talk import ConversationStatus, Outcome, SourceView, TurnView
 from ouvidor.web.sections import heading_of
 
 WINDOW = 50

@@ -1,14 +1,16 @@
 """Who visits a page: a signed-in person, and the project that the address names, if they belong to it."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from ouvidor.accounts.access import refuse_demo_from_afar
+from ouvidor.accounts.access import Caller, MissingPermission, refuse_demo_from_afar
+from ouvidor.accounts.audit import Actor
 from ouvidor.accounts.models import Project, User
-from ouvidor.accounts.projects import UnknownProject, projects_of
+from ouvidor.accounts.permissions import PERMISSIONS, Permission
+from ouvidor.accounts.projects import Place, UnknownProject, places_of
 from ouvidor.accounts.signins import COOKIE, is_form_token, signed_in_user
 from ouvidor.errors import Forbidden, Unauthenticated
 from ouvidor.runtime import Runtime, RuntimeDep
@@ -31,11 +33,16 @@ class ForeignForm(Forbidden):
 
 @dataclass(frozen=True)
 class Person:
-    """A signed-in person with the projects they belong to; `cookie` is the sign-in's secret."""
+    """A signed-in person with their places in projects; `cookie` is the sign-in's secret."""
 
     user: User
-    projects: tuple[Project, ...]
+    places: tuple[Place, ...]
     cookie: str
+
+    @property
+    def actor(self) -> Actor:
+        """The person, as the audit log names them."""
+        return Actor("user", self.user.shown_name, self.user.id)
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,21 @@ class Member:
     """A signed-in person on a page of one of their projects."""
 
     person: Person
-    project: Project
+    place: Place
+
+    @property
+    def project(self) -> Project:
+        """The project that the page is of."""
+        return self.place.project
+
+    @property
+    def caller(self) -> Caller:
+        """The person, as deeds know those who call for them."""
+        return Caller(self.place.project, self.person.actor, PERMISSIONS[self.place.role])
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the person's role has this permission."""
+        return permission in PERMISSIONS[self.place.role]
 
 
 class Anybody:
@@ -72,9 +93,11 @@ class SignedIn:
 
 
 class MemberOf:
-    """Open to members of the project that the path names; to everybody else it does not exist."""
+    """Open to members of the path's project whose role has the permission; for strangers it does not exist."""
 
-    policy = "member"
+    def __init__(self, permission: Permission) -> None:
+        self.policy = f"member:{permission}"
+        self.permission = permission
 
     async def __call__(self, request: Request, rt: RuntimeDep, project: str) -> Member:
         """The person and the project.
@@ -82,18 +105,26 @@ class MemberOf:
         Raises:
             SignInNeeded, ForeignForm: see `SignedIn`.
             UnknownProject: there is none of that name, or the person does not belong to it.
+            MissingPermission: the person's role does not allow this.
         """
         person = await person_of(request, rt)
-        found = next((own for own in person.projects if own.name == project), None)
+        found = next((place for place in person.places if place.project.name == project), None)
         if found is None:
             raise UnknownProject("There is no such project, or you are not a member of it.")
-        request.state.project = found
-        return Member(person, found)
+        request.state.project = found.project
+        member = Member(person, found)
+        if not member.may(self.permission):
+            raise MissingPermission
+        return member
+
+
+def member_with(permission: Permission) -> Any:
+    """The page's policy: a member of the path's project with this permission."""
+    return Depends(MemberOf(permission))
 
 
 AnybodyDep = Annotated[Person | None, Depends(Anybody())]
 PersonDep = Annotated[Person, Depends(SignedIn())]
-MemberDep = Annotated[Member, Depends(MemberOf())]
 
 
 async def read_person(request: Request, rt: Runtime) -> Person | None:
@@ -105,10 +136,10 @@ async def read_person(request: Request, rt: Runtime) -> Person | None:
         user = await signed_in_user(session, cookie, rt.clock())
         if user is None:
             return None
-        projects = tuple(await projects_of(session, user.id))
+        places = tuple(await places_of(session, user.id))
     if user.demo:
         refuse_demo_from_afar(request)
-    return Person(user, projects, cookie)
+    return Person(user, places, cookie)
 
 
 async def person_of(request: Request, rt: Runtime) -> Person:

@@ -1,0 +1,36 @@
+"""Pages on the way in: the sign-in, a problem, no project yet."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ouvidor.web.contexts.frame import Frame
+
+
+@dataclass(frozen=True)
+class SignInPage:
+    """The form for name and password; `refused` after a wrong one, `then` is where to go afterwards."""
+
+    template: ClassVar[str] = "sign_in.html"
+    frame: Frame
+    then: str = "/"
+    username: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class ErrorPage:
+    """A problem in words: the status chooses the sentences, `detail` is what the program says of it."""
+
+    template: ClassVar[str] = "error.html"
+    frame: Frame
+    status: int
+    detail: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class NoProjectPage:
+    """The person belongs to no project yet."""
+
+    template: ClassVar[str] = "no_project.html"
+    frame: Frame
