@@ -11,25 +11,38 @@ import socket
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from uuid import uuid4
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
 from factories import HOTEL, add_sections, build_tenant
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from ouvidor.accounts.access import Caller
+from ouvidor.accounts.audit import Actor
+from ouvidor.accounts.invitations import invite
+from ouvidor.accounts.keys import issue_key, revoke_key
+from ouvidor.accounts.members import change_role
 from ouvidor.accounts.models import Project
-from ouvidor.accounts.permissions import Role
+from ouvidor.accounts.passwords import hash_password
+from ouvidor.accounts.permissions import KEY_SCOPES, PERMISSIONS, USUAL_SCOPES, Permission, Role
+from ouvidor.accounts.projects import ProjectChanges, change_project, project_named
 from ouvidor.accounts.rules import Mode
-from ouvidor.accounts.users import create_user, join_project
+from ouvidor.accounts.users import actor_of, create_user, join_project, user_named
 from ouvidor.agent.reply import Draft
 from ouvidor.app import create_app
 from ouvidor.conversations.complete import Ask, complete
+from ouvidor.conversations.desk import claim, close, reply
 from ouvidor.conversations.history import Line
+from ouvidor.conversations.read import ConversationFilter, list_conversations
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.engines.scripted import ScriptedEngine
 from ouvidor.knowledge.read import list_sections
 from ouvidor.postgres import EmbeddedPostgres
+from ouvidor.privacy.erase import carry_out_erasure, order_erasure
+from ouvidor.privacy.export import make_export, order_export
+from ouvidor.privacy.models import DataExport
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings
 
@@ -38,6 +51,9 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 MORE_FLAGS = ("--disable-component-update", "--disable-sync")
 USERNAME, PASSWORD = "marina", "correct horse battery"
 HELPDESK = "chat-looks234"
+AGENT = "bruno"
+LONG_NAME = "Ana Carolina de Albuquerque Vasconcelos e Cavalcanti de Oliveira Montenegro"
+LONG_WORDS = "Boa tarde, estou com um problema na minha reserva e preciso falar com alguém da equipe de vocês. " * 30
 BREAKFAST = Draft(kind="answer", text="Breakfast is served from 6:30 to 10:00.\n\nOn Sundays until 11:00.", cited=[0])
 SAID = {
     "hello": Draft(kind="smalltalk", text="Hello! How can I help you?"),
@@ -49,10 +65,12 @@ SAID = {
 
 @dataclass(frozen=True)
 class LiveSite:
-    """A served installation with one person and two projects, one of them without knowledge."""
+    """A served installation with three persons and two projects, one of them without knowledge."""
 
     url: str
     section: str
+    addresses: dict[str, str]
+    engine: ScriptedEngine
 
 
 @dataclass
@@ -92,12 +110,17 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
     door = socket.create_server(("127.0.0.1", 0))
     ready, leave = threading.Event(), threading.Event()
     section: list[str] = []
+    addresses: dict[str, str] = {}
+
+    engine = ScriptedEngine()
 
     async def serve() -> None:
         async with open_runtime(settings, address) as opened:
-            engine = ScriptedEngine()
             rt = replace(opened, embedder=NoEmbedder(), engine=engine)
             section.append(await furnish(rt, engine))
+            addresses.update(await furnish_desk(rt, engine))
+            await furnish_privacy(rt)
+            addresses.update(await furnish_crowd(rt))
             config = uvicorn.Config(create_app(rt), log_level="warning", timeout_graceful_shutdown=1)
             served = uvicorn.Server(config)
             running = asyncio.create_task(served.serve(sockets=[door]))
@@ -109,7 +132,7 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     assert ready.wait(timeout=120), "the site did not start"
-    yield LiveSite(f"http://127.0.0.1:{door.getsockname()[1]}", section[0])
+    yield LiveSite(f"http://127.0.0.1:{door.getsockname()[1]}", section[0], addresses, engine)
     leave.set()
     thread.join()
     server.drop_database(name)
@@ -121,8 +144,9 @@ async def furnish(rt: Runtime, engine: ScriptedEngine) -> str:
     seaside = await build_tenant(rt, "seaside", Mode.CLARIFICATION, **rules)
     empty = await build_tenant(rt, "empty")
     await add_sections(rt, seaside.project, HOTEL)
+    password = await hash_password(PASSWORD)
     async with rt.db.begin() as session:
-        user = await create_user(session, USERNAME, PASSWORD, now=rt.clock())
+        user = await create_user(session, USERNAME, password, now=rt.clock())
         for project in (seaside.project, empty.project):
             await join_project(session, user.id, project.id, Role.OWNER, rt.clock())
     engine.always("reply", BREAKFAST)
@@ -135,20 +159,126 @@ async def furnish(rt: Runtime, engine: ScriptedEngine) -> str:
     return f"/projects/seaside/knowledge/{from_list.data[0].id}"
 
 
-async def say(rt: Runtime, project: Project, helpdesk: str, text: str) -> None:
-    await complete(rt, project, Ask(helpdesk_id=helpdesk, messages=(Line("USER", text),)))
+async def say(rt: Runtime, project: Project, helpdesk: str, text: str, *, customer: str | None = None) -> None:
+    await complete(rt, project, Ask(helpdesk_id=helpdesk, messages=(Line("USER", text),), customer_id=customer))
+
+
+async def furnish_desk(rt: Runtime, engine: ScriptedEngine) -> dict[str, str]:
+    """Two who answer, and a conversation of each kind in the project seaside; returns the addresses to look at."""
+    password = await hash_password(PASSWORD)
+    async with rt.db.begin() as session:
+        seaside = await project_named(session, "seaside")
+        agent = await create_user(session, AGENT, password, now=rt.clock(), name="Bruno Lima")
+        other = await create_user(session, "ana", password, now=rt.clock(), name=LONG_NAME)
+        for user in (agent, other):
+            await join_project(session, user.id, seaside.id, Role.AGENT, rt.clock())
+    callers = [
+        Caller(seaside, Actor("user", user.shown_name, user.id), PERMISSIONS[Role.AGENT]) for user in (agent, other)
+    ]
+    ids: dict[str, UUID] = {}
+    for helpdesk in ("desk-waiting", "desk-held", "desk-theirs", "desk-closed"):
+        engine.next("reply", Draft(kind="unsure", topics=["Do you accept pets?", "Is there parking?"]))
+        await say(rt, seaside, helpdesk, "and the other thing", customer="customer-0815")
+        engine.next("reply", Draft(kind="wants_person"))
+        await say(rt, seaside, helpdesk, LONG_WORDS if helpdesk == "desk-waiting" else "A person, please")
+        ids[helpdesk] = await conversation_id(rt, seaside, helpdesk)
+    for helpdesk, caller in (("desk-held", callers[0]), ("desk-theirs", callers[1]), ("desk-closed", callers[0])):
+        await claim(rt, caller, ids[helpdesk])
+        await reply(rt, caller, ids[helpdesk], "Good morning! I am looking into it.\n\nOne moment, please.")
+        await say(rt, seaside, helpdesk, "Thanks, I will wait here.")
+    await close(rt, callers[0], ids["desk-closed"])
+    engine.next("reply", Draft(kind="smalltalk", text="Hello again!"))
+    await say(rt, seaside, "desk-closed", "Hello again")
+    await claim(rt, callers[0], ids["desk-closed"])
+    await close(rt, callers[0], ids["desk-closed"])
+    inbox, conversations = "/projects/seaside/inbox", "/projects/seaside/conversations"
+    return {
+        **{helpdesk: f"{inbox}?tab=all&conversation={ids[helpdesk]}" for helpdesk in ids},
+        "conversation": f"{conversations}/{ids['desk-closed']}",
+    }
+
+
+async def furnish_crowd(rt: Runtime) -> dict[str, str]:
+    """A project with many members, keys, invitations and deeds, some of them with long names; returns addresses."""
+    crowd = await build_tenant(rt, "whole-company")
+    password, now = await hash_password(PASSWORD), rt.clock()
+    async with rt.db.begin() as session:
+        me = await user_named(session, USERNAME)
+        assert me is not None
+        await join_project(session, me.id, crowd.project.id, Role.OWNER, now)
+        title = ProjectChanges(title="Whole company " + "of many words " * 7)
+        await change_project(session, crowd.project.id, title, actor=actor_of(me), now=now)
+        for number in range(50):
+            username = "a-user-name-that-goes-on" * 8 if number == 7 else f"colleague{number:02}"
+            name = LONG_NAME if number % 9 == 0 else f"Colega {number}"
+            user = await create_user(session, username, password, now=now, name=name)
+            await join_project(session, user.id, crowd.project.id, list(Role)[1 + number % 4], now)
+            await change_role(session, crowd.project, user.id, Role.VIEWER, actor=actor_of(me), now=now)
+        scopes = [USUAL_SCOPES, KEY_SCOPES, (Permission.ANSWER,)]
+        ends = [None, now + timedelta(days=30)]
+        keys = [
+            await issue_key(
+                session,
+                crowd.project,
+                label=f"website chat {number}" if number else "w" * 100,
+                now=now,
+                scopes=scopes[number % 3],
+                expires_at=ends[number % 2],
+                actor=actor_of(me),
+            )
+            for number in range(40)
+        ]
+        for key in keys[20:25]:
+            await revoke_key(session, crowd.project, str(key.id), now, actor=actor_of(me))
+        for invitee in ("Joana", "joana.de.albuquerque@" + "very-long-domain" * 6, "Rui"):
+            invited = await invite(session, crowd.project, Role.AGENT, invitee, actor=actor_of(me), now=now)
+    return {
+        "member": f"/projects/whole-company/settings/members?member={user.id}",
+        "key": f"/projects/whole-company/settings/keys?key={keys[0].id}",
+        "join": f"/join/{invited.text}",
+    }
+
+
+async def furnish_privacy(rt: Runtime) -> None:
+    """An export and an erasure that are done, and an export that failed, in the project seaside."""
+    async with rt.db.read() as session:
+        seaside = await project_named(session, "seaside")
+    owner = Caller(seaside, Actor("user", LONG_NAME, uuid4()), PERMISSIONS[Role.OWNER])
+    await say(rt, seaside, "to-be-erased", "What time is breakfast?")
+    await make_export(rt, seaside.id, await order_export(rt, owner, "customer", "customer-0815"))
+    failed = await order_export(rt, owner, "conversation", str(await conversation_id(rt, seaside, "desk-held")))
+    async with rt.db.begin() as session:
+        (await session.get_one(DataExport, failed)).state = "failed"
+    await carry_out_erasure(rt, seaside.id, await order_erasure(rt, owner, "customer", "to-be-erased"))
+
+
+async def conversation_id(rt: Runtime, project: Project, helpdesk: str) -> UUID:
+    async with rt.db.read() as session:
+        wanted = ConversationFilter(helpdesk_id=helpdesk)
+        found = await list_conversations(session, project.id, wanted, after=None, limit=1)
+    return found.data[0].id
 
 
 @pytest.fixture(scope="session")
 def signed_in(browser: Browser, live: LiveSite) -> str:
-    """The state of a signed-in browser, as a file's content."""
+    """The state of the owner's signed-in browser, as a file's content."""
+    return sign_in(browser, live, USERNAME)
+
+
+@pytest.fixture(scope="session")
+def agent_in(browser: Browser, live: LiveSite) -> str:
+    """The same of somebody who answers customers."""
+    return sign_in(browser, live, AGENT)
+
+
+def sign_in(browser: Browser, live: LiveSite, username: str) -> str:
     context = browser.new_context(locale="en")
     page = context.new_page()
     page.goto(f"{live.url}/sign-in")
-    page.get_by_label("User name").fill(USERNAME)
+    page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/chat")
+    page.wait_for_url(lambda address: "/sign-in" not in address)
     state = json.dumps(context.storage_state())
     context.close()
     return state

@@ -6,6 +6,7 @@ import httpx
 from factories import HOTEL, Tenant, add_sections, build_tenant
 
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.passwords import hash_password
 from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.users import create_user, join_project
 from ouvidor.runtime import Runtime
@@ -22,12 +23,19 @@ async def furnish(rt: Runtime) -> Tenant:
     return tenant
 
 
-async def enter(rt: Runtime, http: httpx.AsyncClient, *projects: Project, username: str = "marina") -> str:
+async def enter(
+    rt: Runtime,
+    http: httpx.AsyncClient,
+    *projects: Project,
+    username: str = "marina",
+    role: Role = Role.OWNER,
+) -> str:
     """Sign in as a new member of these projects; returns the token of the forms."""
+    password = await hash_password(PASSWORD)
     async with rt.db.begin() as session:
-        user = await create_user(session, username, PASSWORD, now=rt.clock())
+        user = await create_user(session, username, password, now=rt.clock())
         for project in projects:
-            await join_project(session, user.id, project.id, Role.OWNER, rt.clock())
+            await join_project(session, user.id, project.id, role, rt.clock())
     form = {"username": username.upper(), "password": PASSWORD, "then": "/docs"}
     answer = await http.post("/sign-in", data=form, headers=OWN)
     assert (answer.status_code, answer.headers["location"]) == (303, "/docs")

@@ -57,7 +57,20 @@ def as_json(done: subprocess.CompletedProcess[str]) -> Any:
 
 def test_help_names_every_command(run: Run) -> None:
     told = run("--help").stdout
-    for command in ("serve", "worker", "migrate", "demo", "doctor", "project", "key", "knowledge", "ask", "model"):
+    for command in (
+        "serve",
+        "worker",
+        "migrate",
+        "demo",
+        "doctor",
+        "project",
+        "key",
+        "member",
+        "audit-log",
+        "knowledge",
+        "ask",
+        "model",
+    ):
         assert command in told
 
 
@@ -88,6 +101,41 @@ def test_keys_are_made_and_revoked(run: Run, shop: Path) -> None:
     assert key["scopes"] == ["answer"]
     assert run("key", "revoke", key["key_id"], "-p", "shop").returncode == 0
     assert run("key", "revoke", key["key_id"], "-p", "shop").returncode == 1
+    listed = {row["id"]: row for row in as_json(run("key", "list", "-p", "shop", "--json"))}
+    assert (listed[key["key_id"]]["revoked_at"] is None, len(listed)) == (False, 2)
+    assert key["key"] not in run("key", "list", "-p", "shop").stdout
+
+
+def test_rules_are_set_and_checked_as_over_the_wire(run: Run, shop: Path) -> None:
+    assert shop.exists()
+    rules = ("--retention-days", "30", "--languages", "en, pt", "--phrase", "transfer.pt=Um momento.")
+    done = as_json(run("project", "set", "shop", *rules, "--json"))
+    assert (done["retention_days"], done["languages"]) == (30, ["en", "pt"])
+    assert done["phrases"] == {"transfer": {"pt": "Um momento."}}
+    back = as_json(run("project", "set", "shop", "--retention-days", "none", "--phrase", "transfer.pt=", "--json"))
+    assert (back["retention_days"], back["phrases"]) == (None, {})
+    wrong = run("project", "set", "shop", "--mode", "sometimes", "--hold-minutes", "0")
+    assert wrong.returncode == 1
+    assert "mode: " in wrong.stderr
+    assert "hold_minutes: " in wrong.stderr
+    assert "transfer.pt=" in run("project", "set", "shop", "--phrase", "transfer.pt").stderr
+    log = as_json(run("audit-log", "-p", "shop", "--action", "project.changed", "--json"))
+    assert log[0]["details"] == {"retention_days": [30, None], "wordings": ["transfer.pt"]}
+    assert "command line" in run("audit-log", "-p", "shop").stdout
+
+
+def test_members_are_invited_given_roles_and_removed(run: Run, shop: Path) -> None:
+    assert shop.exists()
+    run("user", "create", "bia", "-p", "shop", "--role", "agent", "--password", "long enough to be safe")
+    made = as_json(run("member", "invite", "Caio", "-p", "shop", "--role", "viewer", "--json"))
+    assert made["link"].endswith(f"/join/{made['token']}")
+    assert run("member", "role", "BIA", "manager", "-p", "shop").returncode == 0
+    listed = as_json(run("member", "list", "-p", "shop", "--json"))
+    assert {row["username"]: row["role"] for row in listed["members"]}["bia"] == "manager"
+    assert [row["invitee"] for row in listed["invitations"]] == ["Caio"]
+    assert run("member", "remove", "bia", "-p", "shop").returncode == 0
+    gone = run("member", "remove", "bia", "-p", "shop")
+    assert (gone.returncode, "no member with the user name bia" in gone.stderr) == (1, True)
 
 
 def test_doctor_says_what_to_do(run: Run, shop: Path) -> None:
@@ -158,6 +206,15 @@ def test_a_person_is_created_with_a_project(run: Run, shop: Path) -> None:
     assert done.returncode == 0, done.stderr
     again = run("user", "create", "ANA", "-p", "shop", "--password", "long enough to be safe")
     assert "There is a user named ana already" in again.stderr
+    listed = {row["username"]: row for row in as_json(run("user", "list", "--json"))}
+    assert (listed["ana"]["roles"], listed["ana"]["operator"]) == ({"shop": "owner"}, False)
+    assert "owner of shop" in run("user", "list").stdout
+    changed = run("user", "password", "Ana", "--password", "another long enough one")
+    assert (changed.returncode, "signed out everywhere" in changed.stdout) == (0, True)
+    weak = run("user", "password", "ana", "--password", "short")
+    assert (weak.returncode, "at least 10" in weak.stderr) == (1, True)
+    nobody = run("user", "password", "nobody", "--password", "another long enough one")
+    assert (nobody.returncode, "There is no user named nobody" in nobody.stderr) == (1, True)
 
 
 def test_a_server_database_is_migrated_when_told(run: Run, server: EmbeddedPostgres) -> None:
@@ -174,3 +231,16 @@ def test_a_server_database_is_migrated_when_told(run: Run, server: EmbeddedPostg
         assert "OUVIDOR_DATABASE_URL" in database["says"]
     finally:
         server.drop_database(name)
+
+
+def test_a_customer_is_exported_and_erased(run: Run, shop: Path, tmp_path: Path) -> None:
+    assert shop.exists()
+    unknown = run("privacy", "erase", "-p", "shop", "--customer", "nobody", "--yes")
+    assert (unknown.returncode, "Nothing is kept of a customer with that id" in unknown.stderr) == (1, True)
+    both = run("privacy", "erase", "-p", "shop", "--customer", "x", "--conversation", "y")
+    assert "Name one of --conversation and --customer" in both.stderr
+    missing = run("privacy", "export", "-p", "shop", "--customer", "nobody", "--out", str(tmp_path / "x.json"))
+    assert missing.returncode == 1
+    assert not (tmp_path / "x.json").exists()
+    assert as_json(run("privacy", "retention", "-p", "shop", "--json")) is None
+    assert as_json(run("privacy", "receipts", "-p", "shop", "--json")) == []

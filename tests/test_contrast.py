@@ -69,5 +69,5 @@ def test_every_colour_is_a_token() -> None:
 
 
 def test_every_token_is_used() -> None:
-    defined = set(re.findall(r"^\s+--([a-z-]+):", SHEET, re.MULTILINE))
+    defined = set(re.findall(r"(?:^|[{;])\s*--([a-z-]+):", SHEET, re.MULTILINE))
     assert defined == set(re.findall(r"var\(--([a-z-]+)\)", SHEET))

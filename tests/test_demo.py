@@ -1,6 +1,7 @@
 """The demo companies: whole, random per installation, and mended where the note of their access is lost."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 import pytest
 from conftest import OpenRuntime
+from sqlalchemy import select
 
 from ouvidor.accounts.keys import UnknownApiKey, holder_of
-from ouvidor.accounts.users import user_with_password
+from ouvidor.accounts.login import log_in
+from ouvidor.conversations.models import Conversation
 from ouvidor.demo.load import COMPANIES, load_demo
 from ouvidor.engines.embeddings import Embedder, load_embedder
 from ouvidor.evals.golden import run_golden
@@ -41,11 +44,28 @@ async def test_access_is_kept_and_only_renewed_when_lost(rt: Runtime) -> None:
     (rt.settings.data_dir / "demo-access.json").unlink()
     second = await load_demo(rt)
     assert second.password != first.password
+    assert (await log_in(rt, "DEMO", second.password, address="127.0.0.1")).demo
     async with rt.db.begin() as session:
-        assert (await user_with_password(session, "DEMO", second.password)).demo
         assert (await holder_of(session, second.keys["maresia"], rt.clock())).project.title == "Rede Maresia de hotéis"
         with pytest.raises(UnknownApiKey):
             await holder_of(session, first.keys["maresia"], rt.clock())
+
+
+async def test_conversations_are_played_once_and_some_wait(rt: Runtime) -> None:
+    await load_demo(rt)
+    async with rt.db.read() as session:
+        rows = (await session.execute(select(Conversation).order_by(Conversation.last_message_at))).scalars().all()
+    by_status = Counter(conversation.status for conversation in rows)
+    assert len(rows) == 22
+    assert by_status["closed"] == 2
+    assert by_status["person"] == 2
+    assert by_status["waiting"] >= 3
+    assert {row.holder_name for row in rows if row.status == "person"} == {"Ana Prado"}
+    assert all(row.customer_id and row.last_message_at <= rt.clock() for row in rows)
+    await load_demo(rt)
+    async with rt.db.read() as session:
+        again = (await session.execute(select(Conversation.id, Conversation.messages))).all()
+    assert {(row.id, row.messages) for row in again} == {(row.id, row.messages) for row in rows}
 
 
 @pytest.fixture

@@ -32,16 +32,50 @@ ADDRESSES = {
     "chat-source": f"/projects/seaside/chat?helpdesk={HELPDESK}&turn=2&source=1",
     "chat-reading": "/projects/seaside/chat?helpdesk=4711",
     "chat-no-knowledge": "/projects/empty/chat",
+    "overview": "/projects/seaside/overview",
+    "overview-month": "/projects/seaside/overview?days=30",
+    "overview-empty": "/projects/empty/overview",
+    "inbox": "/projects/seaside/inbox",
+    "inbox-none": "/projects/empty/inbox",
+    "desk-waiting": "",
+    "desk-held": "",
+    "desk-theirs": "",
+    "desk-closed": "",
+    "conversations": "/projects/seaside/conversations",
+    "conversations-found": "/projects/seaside/conversations?q=wait&status=person&since=2026-01-01",
+    "conversations-none": "/projects/seaside/conversations?q=zebra",
+    "conversations-empty": "/projects/empty/conversations",
+    "conversation": "",
     "knowledge": "/projects/seaside/knowledge",
     "knowledge-found": "/projects/seaside/knowledge?q=can+I+bring+my+dog",
     "knowledge-none": "/projects/seaside/knowledge?tier=N2&q=pool",
     "knowledge-empty": "/projects/empty/knowledge",
     "section": "",
+    "projects": "/projects",
+    "settings": "/projects/seaside/settings",
+    "members": "/projects/seaside/settings/members",
+    "members-many": "/projects/whole-company/settings/members",
+    "members-found": "/projects/whole-company/settings/members?q=nobody",
+    "member": "",
+    "invite": "/projects/seaside/settings/members?invite=1",
+    "roles": "/projects/seaside/settings/roles",
+    "keys": "/projects/whole-company/settings/keys",
+    "keys-empty": "/projects/empty/settings/keys",
+    "key": "",
+    "key-new": "/projects/seaside/settings/keys?new=1",
+    "audit-log": "/projects/whole-company/settings/audit-log",
+    "audit-log-none": "/projects/whole-company/settings/audit-log?group=privacy",
+    "join": "",
+    "join-closed": "/join/ouv_join_used",
     "reference": "/docs?project=seaside",
+    "account": "/account",
+    "privacy": "/projects/seaside/settings/privacy",
+    "privacy-erase": "/projects/seaside/settings/privacy?panel=erase",
+    "privacy-empty": "/projects/empty/settings/privacy?panel=export",
     "error": "/projects/nowhere/chat",
 }
-ALONE = {"sign-in"}
-FAILING = {"error"}
+ALONE = {"sign-in", "join", "join-closed"}
+FAILING = {"error", "join-closed"}
 
 
 def combinations() -> list[tuple[str, str, str, int]]:
@@ -66,7 +100,7 @@ def test_page_looks_right(
     state = None if name in ALONE else signed_in
     context = open_context(browser, state, language=language, theme=theme, width=width)
     opened = visit(context, live, failing=name in FAILING)
-    opened.page.goto(live.url + (ADDRESSES[name] or live.section))
+    opened.page.goto(live.url + (ADDRESSES[name] or live.addresses.get(name) or live.section))
     opened.page.wait_for_load_state("networkidle")
     PICTURES.mkdir(exist_ok=True)
     opened.page.screenshot(path=PICTURES / f"{name}-{language}-{theme}-{width}.png")
@@ -141,7 +175,10 @@ def unreached(page: Page) -> list[str]:
             """() => {
                  const control = document.activeElement;
                  const shown = control.closest(".composer-box") ?? control;
-                 if (getComputedStyle(shown).outlineStyle !== "none") delete control.dataset.control;
+                 const reached = getComputedStyle(shown).outlineStyle !== "none";
+                 // Tab stops once at a group of radio buttons; the arrows lead on.
+                 const group = control.type === "radio" ? [...document.getElementsByName(control.name)] : [control];
+                 if (reached) for (const part of group) delete part.dataset.control;
                  return document.querySelectorAll("[data-control]").length;
                }"""
         )
@@ -150,18 +187,18 @@ def unreached(page: Page) -> list[str]:
     return page.locator("[data-control]").evaluate_all("(parts) => parts.map((part) => part.outerHTML.slice(0, 160))")
 
 
-@pytest.mark.parametrize("name", ["chat", "knowledge", "reference"])
+@pytest.mark.parametrize("name", ["chat", "knowledge", "reference", "settings", "member", "roles", "key", "audit-log"])
 def test_page_fits_every_width(desk: Visit, live: LiveSite, name: str) -> None:
-    desk.page.goto(live.url + ADDRESSES[name])
+    desk.page.goto(live.url + (ADDRESSES[name] or live.addresses[name]))
     for width in (320, 360, 480, 719, 720, 800, 1024, 1087, 1088, 1440, 1920):
         desk.page.set_viewport_size({"width": width, "height": 700})
         assert (width, overflowing(desk.page)) == (width, [])
 
 
-@pytest.mark.parametrize("name", ["chat", "knowledge", "reference"])
+@pytest.mark.parametrize("name", ["chat", "knowledge", "reference", "settings", "members-many", "keys", "audit-log"])
 def test_page_is_light(desk: Visit, live: LiveSite, name: str) -> None:
     """All that a first visit loads, uncompressed, under 100 kB."""
-    desk.page.goto(live.url + ADDRESSES[name])
+    desk.page.goto(live.url + (ADDRESSES[name] or live.addresses[name]))
     desk.page.wait_for_load_state("networkidle")
     loaded: dict[str, int] = desk.page.evaluate(
         """() => Object.fromEntries(

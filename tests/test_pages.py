@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 from importlib import import_module
 from pkgutil import iter_modules
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -180,12 +181,14 @@ async def test_errors_are_pages_for_people(rt: Runtime, client: httpx.AsyncClien
 
 async def test_reference_shows_every_operation(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    for address in ("/docs", "/api"):
-        page = (await client.get(address, headers=OWN)).text
-        for path, methods in document["paths"].items():
-            assert f"<code>{path}</code>" in page
-            for operation in methods.values():
-                assert f'id="{operation["operationId"]}"' in page
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            tag, anchor = operation["tags"][0], operation["operationId"]
+            for address in ("/docs", "/api"):
+                page = (await client.get(address, params={"tag": tag}, headers=OWN)).text
+                assert f"<code>{path}</code>" in page
+                assert f'id="{anchor}"' in page
+                assert f'href="?{urlencode({"tag": tag})}#{anchor}"' in page
     tags = read_openapi(document, "http://x")
     asked = next(
         operation for tag in tags for operation in tag.operations if operation.path == "/conversations/completions"

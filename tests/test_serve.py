@@ -98,7 +98,7 @@ def test_the_printed_login_opens_the_chat(demo: Demo) -> None:
             headers={"Sec-Fetch-Site": "same-origin", "Accept": "text/html"},
         )
     assert page.status_code == 200
-    assert "/chat" in page.url.path
+    assert "/overview" in page.url.path
 
 
 def test_a_client_that_leaves_finds_its_answer_later(demo: Demo) -> None:

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from conftest import MovedClock, OpenRuntime, client_of
 from factories import Site, build_site
-from sqlalchemy import select, update
+from sqlalchemy import delete, select
 
 from ouvidor.agent.reply import REPLY, Draft, Given
-from ouvidor.conversations.models import Conversation, Message, Status, Turn
-from ouvidor.db import new_id
+from ouvidor.conversations.abandoned import return_abandoned
+from ouvidor.conversations.models import Conversation, Message, Turn
 from ouvidor.engines.base import Engine
 from ouvidor.engines.recorded import EngineInsideTransaction, RecordedEngine
 from ouvidor.engines.scripted import Held, ScriptedEngine
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 
 ANSWER = Draft(kind="smalltalk", text="Hello!", confidence=1.0, language="en")
 URL = "/conversations/completions"
+JOINED = "test has joined the conversation and will help you from here."
 
 
 @pytest.fixture
@@ -45,6 +46,14 @@ async def stored(rt: Runtime) -> list[tuple[int, str, str]]:
     async with rt.db.read() as session:
         rows = await session.execute(select(Message.position, Message.role, Message.content).order_by(Message.position))
         return [(row.position, row.role, row.content) for row in rows]
+
+
+async def act(rt: Runtime, site: Site, client: httpx.AsyncClient, deed: str) -> httpx.Response:
+    """What a person does with the only conversation there is."""
+    async with rt.db.read() as session:
+        talk = (await session.execute(select(Conversation.id))).scalar_one()
+    said = {"text": "A person's word."} if deed == "reply" else None
+    return await client.post(f"/api/v1/conversations/{talk}/{deed}", json=said, headers=site.own.headers)
 
 
 async def states(rt: Runtime) -> list[str]:
@@ -89,12 +98,104 @@ async def test_a_person_who_takes_over_silences_the_running_reply(
     script(rt).next("reply", slow)
     running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
     await slow.reached.wait()
-    async with rt.db.begin() as session:
-        await session.execute(update(Conversation).values(status=Status.PERSON, holder_id=new_id()))
+    assert (await act(rt, site, client, "claim")).json()["waiting_since"]
     slow.release.set()
     response = await running
     assert response.json()["type"] == "urn:ouvidor:conversation_held"
-    assert [role for _, role, _ in await stored(rt)] == ["USER"]
+    assert [content for _, _, content in await stored(rt)] == ["one", JOINED]
+    assert await states(rt) == ["lost"]
+
+
+@pytest.mark.parametrize(
+    "deeds", [("claim", "release"), ("claim", "close", "reopen", "release"), ("close",), ("close", "reopen", "release")]
+)
+async def test_a_reply_begun_before_a_person_came_is_never_said(
+    rt: Runtime, site: Site, client: httpx.AsyncClient, deeds: tuple[str, ...]
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    await slow.reached.wait()
+    for deed in deeds:
+        assert (await act(rt, site, client, deed)).status_code == 200
+    slow.release.set()
+    assert (await running).json()["type"] == "urn:ouvidor:conversation_held"
+    assert "Hello!" not in [content for _, _, content in await stored(rt)]
+    assert await states(rt) == ["lost"]
+
+
+async def test_a_reply_begun_before_the_queue_got_the_conversation_back_is_never_said(
+    rt: Runtime, site: Site, client: httpx.AsyncClient, clock: MovedClock
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    await slow.reached.wait()
+    await act(rt, site, client, "claim")
+    clock.advance(minutes=30)
+    assert await return_abandoned(rt) == 1
+    slow.release.set()
+    assert (await running).json()["type"] == "urn:ouvidor:conversation_held"
+
+
+async def test_a_message_after_a_person_came_and_went_is_the_one_answered(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    script(rt).next("reply", ANSWER)
+    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    await slow.reached.wait()
+    await act(rt, site, client, "claim")
+    await act(rt, site, client, "release")
+    assert (await client.post(URL, json=body("two"), headers=site.own.headers)).status_code == 200
+    slow.release.set()
+    assert (await running).json()["type"] == "urn:ouvidor:newer_message"
+    assert await states(rt) == ["lost", "answered"]
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}])
+async def test_a_conversation_erased_meanwhile_gets_no_reply(
+    rt: Runtime, site: Site, client: httpx.AsyncClient, key: dict[str, str]
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers | key))
+    await slow.reached.wait()
+    async with rt.db.begin() as session:
+        await session.execute(delete(Conversation))
+    slow.release.set()
+    response = await running
+    assert (response.status_code, response.json()["type"]) == (409, "urn:ouvidor:conversation_erased")
+    assert await stored(rt) == []
+
+
+async def test_a_resend_to_an_erased_conversation_is_told_so(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    script(rt).next("reply", RuntimeError("vendor's words"))
+    headers = site.own.headers | {"Idempotency-Key": "k"}
+    assert (await client.post(URL, json=body("one"), headers=headers)).status_code == 500
+    async with rt.db.begin() as session:
+        await session.execute(delete(Conversation))
+    again = await client.post(URL, json=body("one"), headers=headers)
+    assert (again.status_code, again.json()["type"]) == (409, "urn:ouvidor:conversation_erased")
+
+
+async def test_notices_are_no_part_of_what_the_engine_is_told(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    script(rt).always("reply", ANSWER)
+    await client.post(URL, json=body("one"), headers=site.own.headers)
+    for deed in ("claim", "reply", "release"):
+        await act(rt, site, client, deed)
+    await client.post(URL, json=body("two"), headers=site.own.headers)
+    told = script(rt).calls[-1].given.history
+    assert [(said.role, said.content) for said in told] == [
+        ("USER", "one"),
+        ("AGENT", "Hello!"),
+        ("AGENT", "A person's word."),
+    ]
 
 
 async def test_the_bot_is_silent_while_a_person_holds_the_conversation(
@@ -102,8 +203,7 @@ async def test_the_bot_is_silent_while_a_person_holds_the_conversation(
 ) -> None:
     script(rt).next("reply", ANSWER)
     await client.post(URL, json=body("one"), headers=site.own.headers)
-    async with rt.db.begin() as session:
-        await session.execute(update(Conversation).values(status=Status.PERSON, holder_id=new_id()))
+    await act(rt, site, client, "claim")
     answer = (await client.post(URL, json=body("two"), headers=site.own.headers)).json()
     assert answer["messages"] == [{"role": "USER", "content": "two"}]
     assert answer["handoverReason"] == "held_by_person"

@@ -40,6 +40,17 @@ async def test_a_rolled_back_deed_leaves_no_job(rt: Runtime) -> None:
     assert await jobs_of(rt) == []
 
 
+async def test_a_job_that_waits_already_leaves_the_deed_whole(rt: Runtime) -> None:
+    tenant = await build_tenant(rt, "shop")
+    for title, added in (("one", True), ("two", False)):
+        async with rt.db.begin() as session:
+            await session.execute(sql("update project set title = :title"), {"title": title})
+            assert await enqueue(session, rt.jobs, "knowledge.index", once="x", project=str(tenant.project.id)) is added
+    async with rt.db.read() as session:
+        assert (await session.execute(sql("select title from project"))).scalar_one() == "two"
+    assert await jobs_of(rt) == [("knowledge.index", "todo")]
+
+
 DYING = """
 import asyncio, sys
 from pathlib import Path

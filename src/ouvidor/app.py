@@ -16,10 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ouvidor import __version__
 from ouvidor.accounts import api as accounts_api
+from ouvidor.accounts import audit_api, auth_api, keys_api, members_api
 from ouvidor.agent.phrases import Phrase, phrase
+from ouvidor.compat import auth as compat_auth
 from ouvidor.conversations import api as conversations_api
+from ouvidor.conversations import desk_api
 from ouvidor.errors import OuvidorError
 from ouvidor.knowledge import api as knowledge_api
+from ouvidor.privacy import api as privacy_api
 from ouvidor.problems import as_ouvidor_error, problem_response
 from ouvidor.runtime import Runtime
 from ouvidor.settings import LOOPBACK, Settings
@@ -62,7 +66,18 @@ def create_app(rt: Runtime, *, worker_inside: bool = False) -> FastAPI:
         openapi_url=None,
     )
     app.state.runtime = rt
-    for api in (conversations_api, knowledge_api, accounts_api):
+    for api in (
+        conversations_api,
+        desk_api,
+        knowledge_api,
+        privacy_api,
+        accounts_api,
+        auth_api,
+        compat_auth,
+        members_api,
+        keys_api,
+        audit_api,
+    ):
         app.include_router(api.router)
     add_pages(app)
     for kind in (OuvidorError, RequestValidationError, HTTPException, Exception):

@@ -10,26 +10,36 @@ import typer
 from ouvidor.accounts.permissions import Role
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ouvidor.privacy.receipts import Receipt
+    from ouvidor.privacy.subjects import Kind
     from ouvidor.runtime import Runtime
 
 app = typer.Typer(no_args_is_help=True, help="Customer care that a company can audit.", pretty_exceptions_enable=False)
 user_app = typer.Typer(no_args_is_help=True, help="People who sign in on the pages.")
 project_app = typer.Typer(no_args_is_help=True, help="Projects: the tenants.")
 key_app = typer.Typer(no_args_is_help=True, help="API keys of a project.")
+member_app = typer.Typer(no_args_is_help=True, help="Who belongs to a project, and as what.")
 knowledge_app = typer.Typer(no_args_is_help=True, help="What a project answers from.")
+privacy_app = typer.Typer(no_args_is_help=True, help="Erase and export what is kept of customers.")
 model_app = typer.Typer(no_args_is_help=True, help="The local embedding model.")
 evals_app = typer.Typer(no_args_is_help=True, help="Measure search and decisions on labelled files.")
 run_app = typer.Typer(no_args_is_help=True, help="Run an evaluation.")
 app.add_typer(project_app, name="project")
 app.add_typer(key_app, name="key")
+app.add_typer(member_app, name="member")
 app.add_typer(user_app, name="user")
 app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(privacy_app, name="privacy")
 app.add_typer(model_app, name="model")
 app.add_typer(evals_app, name="evals")
 evals_app.add_typer(run_app, name="run")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 InProject = Annotated[str, typer.Option("--project", "-p", help="Name of the project.")]
+OfConversation = Annotated[str | None, typer.Option("--conversation", help="Id of the conversation.")]
+OfCustomer = Annotated[str | None, typer.Option("--customer", help="Customer id or helpdesk id.")]
 T = TypeVar("T")
 
 
@@ -229,6 +239,96 @@ def project_list(as_json: AsJson = False) -> None:
     show(rows, as_json, plain)
 
 
+@project_app.command("set")
+def project_set(
+    name: str,
+    title: Annotated[str | None, typer.Option(help="As people read it.")] = None,
+    mode: Annotated[str | None, typer.Option(help="clarification, handover or both.")] = None,
+    n2_reply: Annotated[str | None, typer.Option(help="answer_and_transfer or transfer_only.")] = None,
+    max_clarifications: Annotated[str | None, typer.Option(help="Questions back per episode, 0 to 10.")] = None,
+    expiry_minutes: Annotated[str | None, typer.Option(help="Silence that ends an episode, 1 to 10080.")] = None,
+    sections_shown: Annotated[str | None, typer.Option(help="Sections retrieved per question, 1 to 50.")] = None,
+    relevance_gate: Annotated[str | None, typer.Option(help="0 to 1, or `none`: the measured default.")] = None,
+    handover_to: Annotated[str | None, typer.Option(help="inbox or elsewhere.")] = None,
+    hold_minutes: Annotated[str | None, typer.Option(help="Wait for a person who left, 1 to 10080.")] = None,
+    retention_days: Annotated[str | None, typer.Option(help="1 to 36500, or `none`: for good.")] = None,
+    persona: Annotated[str | None, typer.Option(help="How the bot presents itself.")] = None,
+    languages: Annotated[str | None, typer.Option(help="pt, en, or both by comma; the preferred one first.")] = None,
+    phrase: Annotated[
+        list[str] | None, typer.Option(help="transfer.pt=Wording; nothing after = is the default. Repeat for several.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a project's rules and phrases; what is not named stays."""
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.projects import change_project, project_named, read_changes
+    from ouvidor.errors import Unprocessable
+
+    rules = {
+        "title": title,
+        "mode": mode,
+        "n2_reply": n2_reply,
+        "max_clarifications": max_clarifications,
+        "expiry_minutes": expiry_minutes,
+        "sections_shown": sections_shown,
+        "relevance_gate": relevance_gate,
+        "handover_to": handover_to,
+        "hold_minutes": hold_minutes,
+        "retention_days": retention_days,
+        "persona": persona,
+    }
+    values: dict[str, Any] = {field: value for field, value in rules.items() if value is not None}
+    values |= {field: None for field in ("relevance_gate", "retention_days") if rules[field] == "none"}
+    if languages is not None:
+        values["languages"] = [language.strip() for language in languages.split(",")]
+    for worded in phrase or ():
+        named, equals, wording = worded.partition("=")
+        if not equals:
+            raise Unprocessable(f"Write --phrase {named}=Wording, or --phrase {named}= for the default.")
+        occasion, _, language = named.partition(".")
+        values.setdefault("phrases", {}).setdefault(occasion, {})[language] = wording
+    changes = read_changes(values)
+
+    async def deed(rt: "Runtime") -> dict[str, Any]:
+        async with rt.db.begin() as session:
+            found = await project_named(session, name)
+            changed = await change_project(session, found.id, changes, actor=COMMAND, now=rt.clock())
+            return {field: getattr(changed, field) for field in type(changes).model_fields}
+
+    rules_now = with_runtime(deed)
+    told = "\n".join(f"{field}: {value}" for field, value in rules_now.items())
+    show(rules_now, as_json, lambda: typer.echo(told))
+
+
+@key_app.command("list")
+def key_list(project: InProject, as_json: AsJson = False) -> None:
+    """List a project's API keys, the newest first; their texts are not kept."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ouvidor.accounts.keys import list_keys
+    from ouvidor.accounts.projects import project_named
+
+    fields = ("id", "label", "hint", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
+
+    async def deed(rt: "Runtime") -> list[dict[str, Any]]:
+        async with rt.db.read() as session:
+            keys = await list_keys(session, (await project_named(session, project)).id)
+        return [{field: getattr(key, field) for field in fields} for key in keys]
+
+    rows = with_runtime(deed)
+
+    def plain() -> None:
+        table = Table("Id", "Label", "Key", "Scopes", "Last used", "Ends")
+        for row in rows:
+            ends = "revoked" if row["revoked_at"] else _day(row["expires_at"])
+            scopes = ", ".join(row["scopes"])
+            table.add_row(str(row["id"]), row["label"], row["hint"], scopes, _day(row["last_used_at"]), ends)
+        Console(markup=False).print(table)
+
+    show(rows, as_json, plain)
+
+
 @key_app.command("create")
 def key_create(
     project: InProject,
@@ -276,6 +376,138 @@ def key_revoke(
     show(done, as_json, lambda: typer.echo(f"Revoked {done['hint']}."))
 
 
+@member_app.command("list")
+def member_list(project: InProject, as_json: AsJson = False) -> None:
+    """List who belongs to a project, and the invitations that are open."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from ouvidor.accounts.invitations import open_invitations
+    from ouvidor.accounts.members import list_members
+    from ouvidor.accounts.projects import project_named
+
+    fields = ("id", "invitee", "role", "invited_by", "expires_at")
+
+    async def deed(rt: "Runtime") -> dict[str, list[dict[str, Any]]]:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+            members = await list_members(session, found.id, rt.clock())
+            invitations = await open_invitations(session, found.id, rt.clock())
+        return {
+            "members": [asdict(member) for member in members],
+            "invitations": [{field: getattr(row, field) for field in fields} for row in invitations],
+        }
+
+    found = with_runtime(deed)
+
+    def plain() -> None:
+        table = Table("User", "Name", "Role", "Since")
+        for row in found["members"]:
+            table.add_row(row["username"], row["name"], row["role"], _day(row["joined_at"]))
+        for row in found["invitations"]:
+            table.add_row("(invited)", row["invitee"], row["role"], f"until {_day(row['expires_at'])}")
+        Console(markup=False).print(table)
+
+    show(found, as_json, plain)
+
+
+@member_app.command("role")
+def member_role(username: str, role: Role, project: InProject, as_json: AsJson = False) -> None:
+    """Give a member another role; a project keeps at least one owner."""
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.members import change_role, member_named
+    from ouvidor.accounts.projects import project_named
+
+    async def deed(rt: "Runtime") -> None:
+        async with rt.db.begin() as session:
+            found = await project_named(session, project)
+            member = await member_named(session, found.id, username)
+            await change_role(session, found, member, role, actor=COMMAND, now=rt.clock())
+
+    with_runtime(deed)
+    told = {"username": username, "project": project, "role": role}
+    show(told, as_json, lambda: typer.echo(f"{username} is {role} of {project}."))
+
+
+@member_app.command("remove")
+def member_remove(username: str, project: InProject, as_json: AsJson = False) -> None:
+    """Take a person out of a project; their account and what they wrote stay."""
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.members import member_named, remove_member
+    from ouvidor.accounts.projects import project_named
+
+    async def deed(rt: "Runtime") -> None:
+        async with rt.db.begin() as session:
+            found = await project_named(session, project)
+            member = await member_named(session, found.id, username)
+            await remove_member(session, found, member, actor=COMMAND, now=rt.clock())
+
+    with_runtime(deed)
+    told = {"removed": username, "project": project}
+    show(told, as_json, lambda: typer.echo(f"{username} does not belong to {project} any more."))
+
+
+@member_app.command("invite")
+def member_invite(
+    invitee: Annotated[str, typer.Argument(help="Whom it is for, as colleagues read it.")],
+    project: InProject,
+    role: Annotated[Role, typer.Option(help="What the person may do there.")] = Role.AGENT,
+    as_json: AsJson = False,
+) -> None:
+    """Make a link that lets one person join within seven days; it is shown once."""
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.invitations import invite
+    from ouvidor.accounts.projects import project_named
+
+    async def deed(rt: "Runtime") -> dict[str, Any]:
+        async with rt.db.begin() as session:
+            found = await project_named(session, project)
+            made = await invite(session, found, role, invitee, actor=COMMAND, now=rt.clock())
+        origin = rt.settings.public_url or f"http://{rt.settings.host}:{rt.settings.port}"
+        link = f"{origin.rstrip('/')}/join/{made.text}"
+        return {"id": made.id, "token": made.text, "link": link, "role": role, "expires_at": made.expires_at}
+
+    made = with_runtime(deed)
+    told = f"Give this link to {invitee}; it is shown only now and ends on {_day(made['expires_at'])}:\n{made['link']}"
+    show(made, as_json, lambda: typer.echo(told))
+
+
+@app.command("audit-log")
+def audit_log(
+    project: InProject,
+    action: Annotated[str, typer.Option(help="Such as member.removed; `member.` for all of that noun.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Entries, the newest first.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show who did what in a project."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ouvidor.accounts.audit import AuditFilter, read_audit_log
+    from ouvidor.accounts.projects import project_named
+
+    fields = ("id", "at", "actor_kind", "actor_id", "actor_name", "action", "subject_kind", "subject_id", "details")
+
+    async def deed(rt: "Runtime") -> list[dict[str, Any]]:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+            entries = await read_audit_log(session, found.id, AuditFilter(action), after=None, limit=limit)
+        return [{field: getattr(entry, field) for field in fields} for entry in entries]
+
+    rows = with_runtime(deed)
+
+    def plain() -> None:
+        table = Table("When (UTC)", "Who", "What", "Details")
+        for row in rows:
+            details = json.dumps(row["details"], ensure_ascii=False) if row["details"] else ""
+            table.add_row(f"{row['at']:%Y-%m-%d %H:%M:%S}", row["actor_name"], row["action"], details)
+        Console(markup=False).print(table)
+
+    show(rows, as_json, plain)
+
+
 @user_app.command("create")
 def user_create(
     username: str,
@@ -289,13 +521,15 @@ def user_create(
 ) -> None:
     """Create a person who may sign in and has this role in these projects."""
     from ouvidor.accounts.audit import COMMAND, Subject, note
+    from ouvidor.accounts.passwords import hash_password
     from ouvidor.accounts.projects import project_named
     from ouvidor.accounts.users import create_user, join_project
 
     async def deed(rt: "Runtime") -> None:
+        hashed, now = await hash_password(password), rt.clock()
         async with rt.db.begin() as session:
-            now = rt.clock()
-            user = await create_user(session, username, password, now=now, name=name, operator=operator)
+            user = await create_user(session, username, hashed, now=now, name=name, operator=operator)
+            await note(session, COMMAND, "user.created", at=now, subject=Subject("user", user.id), operator=operator)
             for wanted in project:
                 found = await project_named(session, wanted)
                 await join_project(session, user.id, found.id, role, now)
@@ -304,6 +538,56 @@ def user_create(
 
     with_runtime(deed)
     typer.echo(f"{username} may sign in.")
+
+
+@user_app.command("list")
+def user_list(as_json: AsJson = False) -> None:
+    """List the people who may sign in, with their roles."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ouvidor.accounts.users import all_users
+
+    async def deed(rt: "Runtime") -> list[dict[str, Any]]:
+        async with rt.db.read() as session:
+            return [
+                {
+                    "id": listed.user.id,
+                    "username": listed.user.username,
+                    "name": listed.user.name,
+                    "operator": listed.user.operator,
+                    "demo": listed.user.demo,
+                    "roles": listed.roles,
+                    "created_at": listed.user.created_at.isoformat(),
+                }
+                for listed in await all_users(session)
+            ]
+
+    rows = with_runtime(deed)
+
+    def plain() -> None:
+        table = Table("User name", "Name", "Roles", "Operator")
+        for row in rows:
+            roles = ", ".join(f"{role} of {project}" for project, role in row["roles"].items())
+            table.add_row(row["username"], row["name"], roles or "no project", "yes" if row["operator"] else "")
+        Console().print(table)
+
+    show(rows, as_json, plain)
+
+
+@user_app.command("password")
+def user_password(
+    username: str,
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Asked for where not given.")
+    ],
+) -> None:
+    """Give a person a new password; all their sign-ins end, on the pages and through the API."""
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.login import reset_password
+
+    with_runtime(lambda rt: reset_password(rt, username, password, actor=COMMAND))
+    typer.echo(f"{username} has a new password and is signed out everywhere.")
 
 
 @knowledge_app.command("import")
@@ -403,6 +687,141 @@ def ask(question: str, project: InProject, as_json: AsJson = False) -> None:
     show(value, as_json, plain)
 
 
+@privacy_app.command("erase")
+def privacy_erase(
+    project: InProject,
+    conversation: OfConversation = None,
+    customer: OfCustomer = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask to type the id again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase one conversation, or everything of one customer, now; it cannot be undone."""
+    from ouvidor.accounts.access import Caller
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.errors import Unprocessable
+    from ouvidor.privacy.erase import carry_out_erasure, order_erasure
+    from ouvidor.privacy.receipts import Receipt, read_receipt
+    from ouvidor.privacy.subjects import canonical, kept_of
+
+    kind, subject = _whose(conversation, customer)
+
+    async def deed(rt: "Runtime") -> Receipt:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+            kept = await kept_of(session, found.id, kind, subject)
+        if not yes:
+            typer.echo(f"{kept.conversations} conversations with {kept.messages} messages will be lost.", err=True)
+            typed = typer.prompt("Type the id again to erase them", err=True)
+            if canonical(kind, typed.strip()) != canonical(kind, subject):
+                raise Unprocessable("That is not the id. Nothing was erased.")
+        order = await order_erasure(rt, Caller(found, COMMAND, frozenset()), kind, subject)
+        await carry_out_erasure(rt, found.id, order)
+        async with rt.db.read() as session:
+            return await read_receipt(session, found.id, order)
+
+    receipt = with_runtime(deed)
+    show(receipt.model_dump(mode="json"), as_json, lambda: typer.echo(_erased(receipt)))
+
+
+@privacy_app.command("export")
+def privacy_export(
+    project: InProject,
+    out: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
+    conversation: OfConversation = None,
+    customer: OfCustomer = None,
+) -> None:
+    """Write all that is kept of one conversation or one customer to a JSON file."""
+    from ouvidor.accounts.access import Caller
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.privacy.export import fetch_export, make_export, order_export
+
+    kind, subject = _whose(conversation, customer)
+
+    async def deed(rt: "Runtime") -> bytes:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+        caller = Caller(found, COMMAND, frozenset())
+        order = await order_export(rt, caller, kind, subject)
+        await make_export(rt, found.id, order)
+        return (await fetch_export(rt, caller, order)).content
+
+    content = with_runtime(deed)
+    out.touch(mode=0o600)
+    out.write_bytes(content)
+    typer.echo(f"Wrote {out} ({len(content)} bytes).")
+
+
+@privacy_app.command("retention")
+def privacy_retention(project: InProject, as_json: AsJson = False) -> None:
+    """Erase now what the project has kept for long enough; the worker does it each night."""
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.privacy.receipts import Receipt, read_receipt
+    from ouvidor.privacy.retention import erase_silent
+
+    async def deed(rt: "Runtime") -> Receipt | None:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+        run = await erase_silent(rt, found.id)
+        async with rt.db.read() as session:
+            return None if run is None else await read_receipt(session, found.id, run)
+
+    receipt = with_runtime(deed)
+    told = "Nothing is older than the project keeps it." if receipt is None else _erased(receipt)
+    show(None if receipt is None else receipt.model_dump(mode="json"), as_json, lambda: typer.echo(told))
+
+
+@privacy_app.command("receipts")
+def privacy_receipts(
+    project: InProject,
+    conversation: OfConversation = None,
+    customer: OfCustomer = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest 100 receipts of erasures, or those that are about one id."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.privacy.receipts import Receipt, list_receipts, receipts_of
+
+    async def deed(rt: "Runtime") -> list[Receipt]:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+            if conversation is None and customer is None:
+                return (await list_receipts(session, found.id, after=None, limit=100)).data
+            kind, subject = _whose(conversation, customer)
+            return (await receipts_of(session, rt.secret, found.id, kind, subject)).data
+
+    receipts = with_runtime(deed)
+
+    def plain() -> None:
+        table = Table("Receipt", "Kind", "State", "Conversations", "Messages", "Ordered by", "Done")
+        for row in receipts:
+            counts = (str(row.counts.conversations), str(row.counts.messages))
+            table.add_row(str(row.id), row.kind, row.state, *counts, row.requested_by, str(row.done_at or ""))
+        Console().print(table)
+
+    show([row.model_dump(mode="json") for row in receipts], as_json, plain)
+
+
+def _whose(conversation: str | None, customer: str | None) -> "tuple[Kind, str]":
+    """Kind and id of what the options name; exactly one of them must be given."""
+    from ouvidor.errors import Unprocessable
+
+    if conversation is not None and customer is None:
+        return "conversation", conversation
+    if customer is not None and conversation is None:
+        return "customer", customer
+    raise Unprocessable("Name one of --conversation and --customer.")
+
+
+def _erased(receipt: "Receipt") -> str:
+    counts = receipt.counts
+    return f"Erased {counts.conversations} conversations with {counts.messages} messages; receipt {receipt.id}."
+
+
 @run_app.command("retrieval")
 def evals_retrieval(
     sections: Annotated[Path, typer.Option(help="JSONL of sections.")],
@@ -437,6 +856,10 @@ def evals_golden(
     from ouvidor.evals.golden import run_golden
 
     _evaluate(run_golden, sections, cases, as_json)
+
+
+def _day(moment: "datetime | None") -> str:
+    return "–" if moment is None else f"{moment:%Y-%m-%d}"
 
 
 def _evaluate(deed: Any, sections: Path, cases: Path, as_json: bool) -> None:

@@ -78,8 +78,11 @@ def in_transaction() -> bool:
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then 74 random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10))
-    value = milliseconds << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    """A UUIDv7 (RFC 9562, section 5.7): 48 bits of Unix milliseconds, 12 of their 4,096ths, then 62 random bits.
+
+    The 4,096ths (section 6.2, method 3) keep the ids of one transaction in the order in which they were made.
+    """
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    part = nanoseconds * 4096 // 1_000_000
+    value = milliseconds << 80 | 0x7 << 76 | part << 64 | 0b10 << 62 | int.from_bytes(os.urandom(8)) & (1 << 62) - 1
     return UUID(int=value)

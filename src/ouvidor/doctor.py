@@ -81,7 +81,15 @@ async def _projects(rt: Runtime) -> Finding:
 
 def _address(rt: Runtime) -> Finding:
     where = f"{rt.settings.host}:{rt.settings.port}"
-    if rt.settings.listens_on_loopback or (rt.settings.public_url or "").startswith("https://"):
+    behind_tls = (rt.settings.public_url or "").startswith("https://")
+    if behind_tls and not rt.settings.trusted_proxies:
+        return Finding(
+            "Address",
+            "attention",
+            f"Serves on {where} behind a proxy that is not named: all visitors count as one when they sign in.",
+            "Set OUVIDOR_TRUSTED_PROXIES to the proxy's address.",
+        )
+    if rt.settings.listens_on_loopback or behind_tls:
         return Finding("Address", "good", f"Serves on {where}.")
     return Finding(
         "Address",

@@ -25,6 +25,10 @@ class OuvidorError(Exception):
         self.faults = tuple(faults)
         super().__init__(self.detail)
 
+    def response_headers(self) -> dict[str, str]:
+        """What the answer's headers say of it."""
+        return dict(self.headers)
+
     @classmethod
     def code(cls) -> str:
         """The class name in snake case; stable, meant for programs."""
@@ -66,6 +70,20 @@ class Unprocessable(OuvidorError):
     """The request is well-formed, but a value in it cannot be accepted."""
 
     status = 422
+
+
+class TooManyRequests(OuvidorError):
+    """That was too often; wait as long as the header `Retry-After` says, then try again."""
+
+    status = 429
+
+    def __init__(self, retry_after: int, detail: str | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+    def response_headers(self) -> dict[str, str]:
+        """How many seconds to wait."""
+        return {**self.headers, "Retry-After": str(self.retry_after)}
 
 
 class Unavailable(OuvidorError):

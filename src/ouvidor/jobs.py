@@ -28,6 +28,7 @@ async def enqueue(session: AsyncSession, app: App, name: str, *, once: str | Non
     deferrer = app.configure_task(name, allow_unknown=True, queueing_lock=once, lock=once, connection=raw)
     try:
         async with session.begin_nested():
+            await session.connection()  # sends the savepoint, before the job goes past SQLAlchemy
             await deferrer.defer_async(**arguments)
     except AlreadyEnqueued:
         return False

@@ -44,21 +44,23 @@ async def announce(session: AsyncSession, project_id: UUID, change: Change) -> N
 
 
 class Changes:
-    """The listener of one process: a connection of its own while anybody listens.
+    """The listener of one process: a connection of its own, from the first who follows until the process ends.
 
-    A listener that falls behind, or that a lost connection may have left uninformed, is told `MISSED`.
+    A follower that falls behind, or that a lost connection may have left uninformed, is told `MISSED`; None in a queue
+    means that the process stops.
     """
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
-        self._queues: dict[UUID, set[asyncio.Queue[Change]]] = defaultdict(set)
+        self._queues: dict[UUID, set[asyncio.Queue[Change | None]]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self.ended = False
 
     @asynccontextmanager
-    async def follow(self, project_id: UUID) -> AsyncGenerator[asyncio.Queue[Change]]:
+    async def follow(self, project_id: UUID) -> AsyncGenerator[asyncio.Queue[Change | None]]:
         """A queue of this project's changes, complete from the moment the block begins."""
-        queue: asyncio.Queue[Change] = asyncio.Queue(MOST_WAITING)
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(MOST_WAITING)
         self._queues[project_id].add(queue)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
@@ -70,8 +72,15 @@ class Changes:
             if not self._queues[project_id]:
                 del self._queues[project_id]
 
+    def end(self) -> None:
+        """Let everybody who follows come to an end: the process stops, and would wait for them."""
+        self.ended = True
+        self._listening.set()
+        self._tell_all(None)
+
     async def close(self) -> None:
         """Stop listening."""
+        self.end()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -102,18 +111,18 @@ class Changes:
         for queue in queues:
             _put(queue, change)
 
-    def _tell_all(self, change: Change) -> None:
+    def _tell_all(self, change: Change | None) -> None:
         for queues in self._queues.values():
             for queue in queues:
                 _put(queue, change)
 
 
-def _put(queue: asyncio.Queue[Change], change: Change) -> None:
-    """Add the change; where the listener has fallen behind, all that waits gives way to one `MISSED`."""
+def _put(queue: asyncio.Queue[Change | None], change: Change | None) -> None:
+    """Add the change; where the follower has fallen behind, all that waits gives way to one `MISSED`."""
     if queue.full():
         while not queue.empty():
             queue.get_nowait()
-        change = MISSED
+        change = None if change is None else MISSED
     queue.put_nowait(change)
 
 

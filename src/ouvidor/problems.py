@@ -101,7 +101,7 @@ def problem_of(error: OuvidorError, request: Request) -> dict[str, Any]:
 def problem_response(error: OuvidorError, request: Request, **added: Any) -> JSONResponse:
     """The answer that carries the problem document; `added` are members of our own beside it."""
     content = problem_of(error, request) | added
-    return JSONResponse(content, error.status, headers=dict(error.headers), media_type=MEDIA_TYPE)
+    return JSONResponse(content, error.status, headers=error.response_headers(), media_type=MEDIA_TYPE)
 
 
 class UnreadableJson(OuvidorError):

@@ -9,14 +9,16 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 from rich.console import Console
+from starlette.types import ASGIApp
 
 from ouvidor.accounts.projects import project_named
 from ouvidor.agent.answer import answer
 from ouvidor.app import create_app
 from ouvidor.demo.load import COMPANIES, DemoAccess, load_demo
 from ouvidor.errors import Misconfigured
-from ouvidor.knowledge.index import index_knowledge
+from ouvidor.live import Changes
 from ouvidor.runtime import Runtime
+from ouvidor.settings import Settings
 
 POLL_SECONDS = 0.02
 
@@ -30,16 +32,8 @@ async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
     settings = rt.settings
     if demo and not settings.listens_on_loopback:
         raise Misconfigured(f"The demo runs on loopback only, not on {settings.host}: unset OUVIDOR_HOST.")
-    access = await _ready_demo(rt) if demo else None
-    config = uvicorn.Config(
-        create_app(rt, worker_inside=worker_inside),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning" if demo else settings.log_level,
-        timeout_graceful_shutdown=2,
-        server_header=False,
-    )
-    server = _Server(config)
+    access = await load_demo(rt) if demo else None
+    server = _Server(server_config(create_app(rt, worker_inside=worker_inside), settings, quiet=demo), rt.changes)
     running = asyncio.create_task(server.serve())
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
@@ -51,8 +45,30 @@ async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
         await running
 
 
+def server_config(app: ASGIApp, settings: Settings, *, quiet: bool = False) -> uvicorn.Config:
+    """How uvicorn serves this app.
+
+    The client's address is that of the connection. Left alone, uvicorn would believe the forwarding headers of anybody
+    on this machine; ours are believed from the proxies that `OUVIDOR_TRUSTED_PROXIES` names and from nobody else.
+    """
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning" if quiet else settings.log_level,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+    )
+
+
 class _Server(uvicorn.Server):
     """Stops in order at a signal and returns: uvicorn would raise the signal again and so skip our own closing."""
+
+    def __init__(self, config: uvicorn.Config, changes: Changes) -> None:
+        super().__init__(config)
+        self._changes = changes
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -60,19 +76,10 @@ class _Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
-        """Finish what runs, then return; the second time at once."""
+        """Finish what runs, which live streams would never do by themselves, then return; the second time at once."""
+        self._changes.end()
         self.force_exit = self.should_exit
         self.should_exit = True
-
-
-async def _ready_demo(rt: Runtime) -> DemoAccess:
-    """Load the companies and wait for their vectors, so that the first answer is a good one."""
-    access = await load_demo(rt)
-    for company in COMPANIES:
-        async with rt.db.read() as session:
-            project = await project_named(session, company.name)
-        await index_knowledge(rt, project.id)
-    return access
 
 
 async def _say_where(rt: Runtime, access: DemoAccess | None) -> None:

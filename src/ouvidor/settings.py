@@ -1,6 +1,7 @@
 """Settings, read once from the environment or `.env` and handed down; docs/settings.md lists them."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -60,6 +61,17 @@ class Settings(BaseSettings):
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Host names to answer to, comma-separated. Empty: loopback and the public URL."
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks of the proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count, "
+        "comma-separated, e.g. `10.0.0.5, 10.1.0.0/16`. Set it behind a proxy: else everybody has the proxy's address, "
+        "and the failed sign-ins of all count together. Empty: those headers count from nobody.",
+    )
+    open_registration: bool = Field(
+        default=False,
+        description="Whether strangers may make accounts through `POST /api/auth/register`, each with a new project "
+        "of their own.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )
@@ -70,11 +82,24 @@ class Settings(BaseSettings):
         """`OUVIDOR_X=` in a file means: not set."""
         return None if value == "" else value
 
-    @field_validator("trusted_hosts", mode="before")
+    @field_validator("trusted_hosts", "trusted_proxies", mode="before")
     @classmethod
     def split_on_commas(cls, value: object) -> object:
         """`a.example, b.example` as two names."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Addresses or networks, so that nothing is trusted by mistake; `*` would trust everybody."""
+        for part in value:
+            try:
+                ip_network(part)
+            except ValueError:
+                raise ValueError(
+                    f"must hold addresses or networks such as 10.0.0.5 or 10.1.0.0/16, not {part!r}"
+                ) from None
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -8,8 +8,15 @@ from procrastinate import App, JobContext, RetryStrategy
 from procrastinate.jobs import Status
 
 from ouvidor.accounts.idempotency import sweep_old_keys
+from ouvidor.accounts.signins import sweep_signins
+from ouvidor.accounts.throttle import sweep_attempts
+from ouvidor.accounts.tokens import sweep_families
+from ouvidor.conversations.abandoned import return_abandoned
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.store import INDEX_JOB
+from ouvidor.privacy.erase import ERASE_JOB, carry_out_erasure
+from ouvidor.privacy.export import EXPORT_JOB, make_export, sweep_old_exports
+from ouvidor.privacy.retention import RETENTION_JOB, begin_night, erase_silent
 from ouvidor.runtime import Runtime
 
 HEARTBEAT_SECONDS = 5
@@ -25,9 +32,15 @@ def add_jobs(app: App) -> None:
         return
     retry = RetryStrategy(max_attempts=MOST_ATTEMPTS, exponential_wait=2)
     app.task(name=INDEX_JOB, pass_context=True, retry=retry)(index)
+    app.task(name=ERASE_JOB, pass_context=True, retry=retry)(erase)
+    app.task(name=EXPORT_JOB, pass_context=True, retry=retry)(export)
+    app.task(name=RETENTION_JOB, pass_context=True, retry=retry)(retain)
     for name, deed, cron in (
         ("jobs.rescue", rescue, "* * * * * */10"),
+        ("conversations.abandoned", return_to_queue, "* * * * *"),
         ("accounts.sweep", sweep, "17 * * * *"),
+        ("privacy.sweep", sweep_exports, "47 * * * *"),
+        ("privacy.night", begin_retention, "23 3 * * *"),
     ):
         app.periodic(cron=cron)(app.task(name=name, queueing_lock=name, pass_context=True)(deed))
 
@@ -35,6 +48,21 @@ def add_jobs(app: App) -> None:
 async def index(context: JobContext, project: str) -> None:
     """Vectors and profile of what an import changed."""
     await index_knowledge(_runtime(context), UUID(project))
+
+
+async def erase(context: JobContext, project: str, erasure: str) -> None:
+    """What somebody ordered to be erased."""
+    await carry_out_erasure(_runtime(context), UUID(project), UUID(erasure))
+
+
+async def export(context: JobContext, project: str, export: str) -> None:
+    """What somebody ordered to be exported."""
+    await make_export(_runtime(context), UUID(project), UUID(export))
+
+
+async def retain(context: JobContext, project: str) -> None:
+    """Erase what a project has kept for long enough."""
+    await erase_silent(_runtime(context), UUID(project))
 
 
 async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
@@ -52,11 +80,31 @@ async def rescue_stalled(app: App) -> None:
             await manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=False)
 
 
+async def return_to_queue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Give customers who wait for somebody who has left to the next person."""
+    await return_abandoned(_runtime(context))
+
+
 async def sweep(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
-    """Forget resend marks of yesterday."""
+    """Forget resend marks of yesterday, counts of attempts, and sign-ins that have ended."""
     rt = _runtime(context)
     async with rt.db.begin() as session:
         await sweep_old_keys(session, rt.clock())
+        await sweep_attempts(session, rt.clock())
+        await sweep_signins(session, rt.clock())
+        await sweep_families(session, rt.clock())
+
+
+async def sweep_exports(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Delete exports that nobody may fetch any more."""
+    rt = _runtime(context)
+    async with rt.db.begin() as session:
+        await sweep_old_exports(session, rt.clock())
+
+
+async def begin_retention(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Leave a job for each project that keeps conversations for a time."""
+    await begin_night(_runtime(context))
 
 
 async def work(rt: Runtime, *, once: bool = False) -> None:

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ouvidor.accounts.audit import COMMAND, SYSTEM, Actor, Subject, note
 from ouvidor.accounts.models import ApiKey, Project
 from ouvidor.accounts.permissions import KEY_SCOPES, USUAL_SCOPES
-from ouvidor.errors import NotFound, Unauthenticated, Unprocessable
+from ouvidor.errors import Forbidden, NotFound, Unauthenticated, Unprocessable
 
 PREFIX = "ouv_live_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -24,6 +25,10 @@ LAST_USED_STEP = timedelta(minutes=1)
 
 class UnknownApiKey(Unauthenticated):
     """This API key is not valid: it is mistyped, expired or revoked."""
+
+
+class ScopeBeyondYours(Forbidden):
+    """You cannot give a key a permission that you do not have yourself."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,16 @@ async def issue_key(
     scopes: tuple[str, ...] = USUAL_SCOPES,
     expires_at: datetime | None = None,
     demo: bool = False,
+    actor: Actor = COMMAND,
+    within: frozenset[str] | None = None,
 ) -> IssuedKey:
-    """Make a key of this project.
+    """Make a key of this project; `within` are the permissions of whoever asks for it, where they are bounded.
 
     Raises:
         Unprocessable: a scope does not exist, or the end lies in the past.
+        ScopeBeyondYours: a scope that is not in `within`.
     """
-    unknown = sorted(set(scopes) - set(KEY_SCOPES))
-    if unknown:
-        raise Unprocessable(f"Unknown scope {', '.join(unknown)}; a key may have: {', '.join(KEY_SCOPES)}.")
+    _check_scopes(scopes, within)
     if expires_at is not None and expires_at <= now:
         raise Unprocessable("A key that has already expired is of no use: give a later moment.")
     text = key_text("".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH)))
@@ -95,6 +101,8 @@ async def issue_key(
     )
     session.add(row)
     await session.flush()
+    told = {"label": label, "scopes": list(scopes), "expires_at": expires_at and expires_at.isoformat()}
+    await note(session, actor, "key.issued", at=now, project_id=project.id, subject=Subject("key", row.id), **told)
     return IssuedKey(id=row.id, text=text, scopes=scopes)
 
 
@@ -129,25 +137,47 @@ async def note_use(session: AsyncSession, key_id: UUID, now: datetime) -> None:
     await session.execute(update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=now))
 
 
-async def revoke_key(session: AsyncSession, project: Project, named: str, now: datetime) -> ApiKey:
-    """Revoke the project's key of this id, or of this text.
+async def list_keys(session: AsyncSession, project_id: UUID) -> list[ApiKey]:
+    """All keys the project ever had, the newest first; `revoked_at` and `expires_at` tell which are in force."""
+    query = select(ApiKey).where(ApiKey.project_id == project_id).order_by(ApiKey.id.desc())
+    return list((await session.execute(query)).scalars())
+
+
+async def revoke_key(
+    session: AsyncSession, project: Project, named: str, now: datetime, *, actor: Actor = COMMAND
+) -> ApiKey:
+    """Revoke the project's key of this id, or of this text; of two at once one finds it in force.
 
     Raises:
         NotFound: the project has no such key in force.
     """
     matches = ApiKey.digest == digest(named) if named.startswith(PREFIX) else ApiKey.id == _as_id(named)
     query = select(ApiKey).where(ApiKey.project_id == project.id, ApiKey.revoked_at.is_(None), matches)
-    row = (await session.execute(query)).scalar_one_or_none()
+    row = (await session.execute(query.with_for_update())).scalar_one_or_none()
     if row is None:
         raise NotFound(f"Project {project.name} has no key in force with that id.")
     row.revoked_at = now
+    subject = Subject("key", row.id)
+    await note(session, actor, "key.revoked", at=now, project_id=project.id, subject=subject, label=row.label)
     return row
 
 
 async def revoke_demo_keys(session: AsyncSession, project: Project, now: datetime) -> None:
     """Revoke the project's demo keys, before new ones are shown."""
     mine = (ApiKey.project_id == project.id, ApiKey.demo, ApiKey.revoked_at.is_(None))
-    await session.execute(update(ApiKey).where(*mine).values(revoked_at=now))
+    query = update(ApiKey).where(*mine).values(revoked_at=now).returning(ApiKey.id, ApiKey.label)
+    for row in (await session.execute(query)).all():
+        subject = Subject("key", row.id)
+        await note(session, SYSTEM, "key.revoked", at=now, project_id=project.id, subject=subject, label=row.label)
+
+
+def _check_scopes(scopes: tuple[str, ...], within: frozenset[str] | None) -> None:
+    unknown = sorted(set(scopes) - set(KEY_SCOPES))
+    if unknown:
+        raise Unprocessable(f"Unknown scope {', '.join(unknown)}; a key may have: {', '.join(KEY_SCOPES)}.")
+    beyond = [] if within is None else sorted(set(scopes) - within)
+    if beyond:
+        raise ScopeBeyondYours(f"You cannot give a key what you may not do yourself: {', '.join(beyond)}.")
 
 
 def _as_id(text: str) -> UUID:

@@ -61,7 +61,11 @@ async def nobody_there(session: AsyncSession, project: Project, now: datetime) -
     return bool(members) and not any(member.there for member in members)
 
 
+def is_there(membership: Membership, now: datetime) -> bool:
+    """Whether the member gave a sign of life lately and has not said that they are away."""
+    return not membership.away and membership.seen_at is not None and membership.seen_at > now - THERE_FOR
+
+
 def _presence(membership: Membership, user: User, now: datetime) -> Presence:
-    seen = membership.seen_at
-    there = not membership.away and seen is not None and seen > now - THERE_FOR
-    return Presence(user.id, user.shown_name, membership.away, seen, there)
+    there = is_there(membership, now)
+    return Presence(user.id, user.shown_name, membership.away, membership.seen_at, there)

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import jwt
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ouvidor.accounts.audit import SYSTEM, Subject, note
 from ouvidor.accounts.keys import digest
 from ouvidor.accounts.models import Membership, Project, RefreshToken, TokenFamily, User
 from ouvidor.accounts.permissions import Role
+from ouvidor.accounts.users import actor_of, hold_password
 from ouvidor.db import new_id
 from ouvidor.errors import Unauthenticated
 
@@ -27,6 +29,8 @@ ALGORITHM = "HS256"
 ACCESS_LIFE = timedelta(minutes=15)
 FAMILY_LIFE = timedelta(days=30)
 REFRESH_PREFIX = "ouv_refresh_"
+LONGEST_PROGRAM = 200
+CLOCK_SKEW_SECONDS = 60
 CLAIMS = ["iss", "aud", "sub", "fam", "iat", "exp"]
 
 
@@ -61,17 +65,25 @@ class TokenHolder:
 async def begin_family(
     session: AsyncSession, secret: bytes, user: User, project: Project | None, *, program: str, now: datetime
 ) -> TokenPair:
-    """The first pair of a login; `program` is what the caller names itself (User-Agent)."""
+    """The first pair of a login; `program` is what the caller names itself (User-Agent).
+
+    Raises:
+        WrongPassword: the person's password was changed since `user` was read.
+    """
+    await hold_password(session, user)
+    named = "".join(letter for letter in program if letter.isprintable())[:LONGEST_PROGRAM]
     family = TokenFamily(
         id=new_id(),
         user_id=user.id,
         project_id=project.id if project else None,
-        program=program[:200],
+        program=named,
         created_at=now,
         expires_at=now + FAMILY_LIFE,
     )
     session.add(family)
     await session.flush()
+    subject = Subject("user", user.id)
+    await note(session, actor_of(user), "user.signed_in", at=now, subject=subject, through="api", program=named)
     return _new_pair(session, secret, family, now)
 
 
@@ -81,7 +93,7 @@ async def refresh(session: AsyncSession, secret: bytes, text: str, now: datetime
     None instead of an error, so that the caller's transaction commits the revocation before it refuses.
 
     Raises:
-        BadRefreshToken: unknown, expired or signed out.
+        BadRefreshToken: unknown, expired, signed out, or for a project that the person no longer belongs to.
     """
     query = (
         select(RefreshToken, TokenFamily)
@@ -94,7 +106,12 @@ async def refresh(session: AsyncSession, secret: bytes, text: str, now: datetime
         raise BadRefreshToken
     if found.RefreshToken.used_at is not None:
         found.TokenFamily.revoked_at = now
+        await note(
+            session, SYSTEM, "user.refresh_token_reused", at=now, subject=Subject("user", found.TokenFamily.user_id)
+        )
         return None
+    if not await _still_belongs(session, found.TokenFamily):
+        raise BadRefreshToken
     found.RefreshToken.used_at = now
     return _new_pair(session, secret, found.TokenFamily, now)
 
@@ -114,14 +131,31 @@ async def holder_of_token(session: AsyncSession, secret: bytes, text: str, now: 
         .where(
             User.id == user_id,
             TokenFamily.id == family_id,
-            TokenFamily.revoked_at.is_(None),
-            TokenFamily.expires_at > now,
+            *_in_force(now),
         )
     )
     found = (await session.execute(query)).one_or_none()
     if found is None or (found.Project is not None and found.role is None):
         raise BadToken
     return TokenHolder(found.User, family_id, found.Project, Role(found.role) if found.role else None)
+
+
+async def project_of_login(session: AsyncSession, family_id: UUID) -> Project | None:
+    """The project that this login is for, if it is for one."""
+    query = select(Project).join(TokenFamily, TokenFamily.project_id == Project.id).where(TokenFamily.id == family_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def families_of(session: AsyncSession, user_id: UUID, now: datetime) -> list[TokenFamily]:
+    """The person's logins of the API that hold, the newest first."""
+    query = select(TokenFamily).where(*_in_force(now), TokenFamily.user_id == user_id)
+    return list((await session.execute(query.order_by(TokenFamily.created_at.desc(), TokenFamily.id))).scalars())
+
+
+async def sweep_families(session: AsyncSession, now: datetime) -> None:
+    """Forget logins, with their refresh tokens, that ended or expired 30 days ago."""
+    past = now - FAMILY_LIFE
+    await session.execute(delete(TokenFamily).where(or_(TokenFamily.expires_at < past, TokenFamily.revoked_at < past)))
 
 
 async def revoke_family(session: AsyncSession, family_id: UUID, now: datetime) -> None:
@@ -162,6 +196,18 @@ def _new_pair(session: AsyncSession, secret: bytes, family: TokenFamily, now: da
     return TokenPair(access_token(secret, family.user_id, family.id, now), text, family.id)
 
 
+def _in_force(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return TokenFamily.revoked_at.is_(None), TokenFamily.expires_at > now
+
+
+async def _still_belongs(session: AsyncSession, family: TokenFamily) -> bool:
+    """Whether the person is a member of the project that the login was for; true where it was for none."""
+    if family.project_id is None:
+        return True
+    mine = (Membership.user_id == family.user_id, Membership.project_id == family.project_id)
+    return bool((await session.execute(select(exists().where(*mine)))).scalar_one())
+
+
 def _read(secret: bytes, text: str, now: datetime) -> tuple[UUID, UUID]:
     """User and family of a token that we signed and that is in force at `now`; its header decides nothing."""
     try:
@@ -173,10 +219,12 @@ def _read(secret: bytes, text: str, now: datetime) -> tuple[UUID, UUID]:
             issuer=ISSUER,
             options={"require": CLAIMS, "verify_exp": False, "verify_iat": False, "strict_aud": True},
         )
-        issued, expires = float(claims["iat"]), float(claims["exp"])
         ids = UUID(claims["sub"]), UUID(claims["fam"])
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
         raise BadToken from None
-    if not issued - 60 <= now.timestamp() < expires:
+    issued, expires = claims["iat"], claims["exp"]
+    if type(issued) is not int or type(expires) is not int or expires - issued > ACCESS_LIFE.total_seconds():
+        raise BadToken
+    if not issued - CLOCK_SKEW_SECONDS <= now.timestamp() < expires:
         raise BadToken
     return ids

@@ -1,6 +1,9 @@
 """One turn of the bot: search, let the engine draft, let the policy decide, put it into words."""
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.presence import nobody_there
@@ -29,6 +32,28 @@ class Reply:
     model: str
 
 
+@dataclass(frozen=True)
+class Suggested:
+    """What a person may say next; `text` is empty where nothing is grounded. `cited` are indexes into `sections`."""
+
+    text: str
+    sections: tuple[FoundSection, ...]
+    cited: frozenset[int]
+    confidence: float
+    gate: float
+
+
+@dataclass(frozen=True)
+class _Drafted:
+    """The engine's proposal with what was found for it."""
+
+    draft: Draft
+    found: SearchResult
+    gate: float
+    language: Language
+    model: str
+
+
 async def answer(
     rt: Runtime,
     project: Project,
@@ -39,6 +64,40 @@ async def answer(
     clarifications: int = 0,
 ) -> Reply:
     """The bot's reply to `question`; `language` is that of the conversation so far, `clarifications` those asked."""
+    drafted = await _draft(rt, project, question, history, language)
+    decision = decide(facts_of(drafted.draft, drafted.found, drafted.gate), policy_of(project), clarifications)
+    transfer = await _transfer(rt, project, decision)
+    return Reply(
+        text=wording(project, drafted.draft, decision, drafted.language, transfer),
+        decision=decision,
+        sections=drafted.found.sections,
+        cited=frozenset(drafted.draft.cited) if decision.move is not Move.CLARIFY else frozenset(),
+        confidence=drafted.found.confidence,
+        gate=drafted.gate,
+        language=drafted.language,
+        model=drafted.model,
+    )
+
+
+async def suggest_answer(
+    rt: Runtime, project: Project, question: str, history: tuple[Said, ...] = (), *, language: str | None = None
+) -> Suggested:
+    """What the engine would have a person answer: a grounded answer or nothing, of N1 and N2 content alike."""
+    drafted = await _draft(rt, project, question, history, language)
+    found = drafted.found
+    grounded = facts_of(drafted.draft, found, drafted.gate).grounded
+    return Suggested(
+        text=drafted.draft.text if grounded else "",
+        sections=found.sections,
+        cited=frozenset(number for number in drafted.draft.cited if 0 <= number < len(found.sections)),
+        confidence=found.confidence,
+        gate=drafted.gate,
+    )
+
+
+async def _draft(
+    rt: Runtime, project: Project, question: str, history: tuple[Said, ...], language: str | None
+) -> _Drafted:
     spoken = customer_language(project, question, language)
     found = await look_up(rt, project, question, spoken)
     gate = found.gate if project.relevance_gate is None else project.relevance_gate
@@ -52,19 +111,7 @@ async def answer(
         persona=project.persona,
     )
     outcome = await rt.engine.run(REPLY, given)
-    draft = outcome.output
-    decision = decide(facts_of(draft, found, gate), policy_of(project), clarifications)
-    transfer = await _transfer(rt, project, decision)
-    return Reply(
-        text=wording(project, draft, decision, spoken, transfer),
-        decision=decision,
-        sections=found.sections,
-        cited=frozenset(draft.cited) if decision.move is not Move.CLARIFY else frozenset(),
-        confidence=found.confidence,
-        gate=gate,
-        language=spoken,
-        model=outcome.model,
-    )
+    return _Drafted(draft=outcome.output, found=found, gate=gate, language=spoken, model=outcome.model)
 
 
 def customer_language(project: Project, question: str, before: str | None) -> Language:
@@ -111,12 +158,16 @@ def wording(project: Project, draft: Draft, decision: Decision, language: Langua
     return passed_on
 
 
-async def _transfer(rt: Runtime, project: Project, decision: Decision) -> Phrase:
+async def transfer_phrase(session: AsyncSession, project: Project, now: datetime) -> Phrase:
     """Which phrase a hand-over takes: another one where nobody is there to answer."""
+    return Phrase.NOBODY if await nobody_there(session, project, now) else Phrase.TRANSFER
+
+
+async def _transfer(rt: Runtime, project: Project, decision: Decision) -> Phrase:
     if decision.move is not Move.HANDOVER:
         return Phrase.TRANSFER
     async with rt.db.read() as session:
-        return Phrase.NOBODY if await nobody_there(session, project, rt.clock()) else Phrase.TRANSFER
+        return await transfer_phrase(session, project, rt.clock())
 
 
 def _source(number: int, section: FoundSection) -> Source:

@@ -1,32 +1,66 @@
 """`POST /conversations/completions` (the published contract) and our own reading routes."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
 
 from ouvidor.accounts.access import Caller, own_project, requires
 from ouvidor.accounts.idempotency import clean_key
 from ouvidor.accounts.permissions import Permission
+from ouvidor.agent.policy import Reason
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.read import (
+    ConversationFilter,
     ConversationOut,
     ConversationPage,
+    Order,
     TurnOut,
+    WantedStatus,
     list_conversations,
     read_conversation,
     read_turns,
 )
 from ouvidor.conversations.wire import Completion, CompletionRequest
 from ouvidor.errors import OuvidorError, Unprocessable
+from ouvidor.inputs import StorableText
 from ouvidor.problems import problem_responses
 from ouvidor.runtime import RuntimeDep
+from ouvidor.text import Language
 
 router = APIRouter()
 
+FilterText = Annotated[StorableText | None, Field(min_length=1, max_length=200)]
+
 Answerer = Annotated[Caller, requires(Permission.ANSWER)]
 Reader = Annotated[Caller, requires(Permission.CONVERSATIONS_READ)]
+
+
+class ListQuery(BaseModel):
+    """What a list of conversations is narrowed to, its order and its page; parameters not listed here are ignored."""
+
+    status: WantedStatus | None = Field(None, description="`open` means waiting for a person or held by one.")
+    holder_id: UUID | None = Field(None, description="The user or API key that holds it.")
+    helpdesk_id: FilterText = Field(None, description="Its id in your helpdesk.")
+    customer_id: FilterText = Field(None, description="Who the customer is in your system.")
+    q: FilterText = Field(
+        None,
+        description="Words of any message, as in a web search (quotes, `or`, `-word`), without regard to letter case "
+        "and accents; or a helpdesk id or its beginning.",
+    )
+    language: Language | None = None
+    reason: Reason | None = Field(None, description="Why it was handed over last.")
+    since: AwareDatetime | None = Field(None, description="With a newest message at this time or later.")
+    until: AwareDatetime | None = Field(None, description="With a newest message before this time.")
+    order: Order = "newest"
+    after: UUID | None = Field(None, description="The last id of the page before.")
+    limit: int = Field(20, ge=1, le=100)
+
+    def wanted(self) -> ConversationFilter:
+        """The filter without the page."""
+        return ConversationFilter(**self.model_dump(exclude={"after", "limit"}))
 
 
 class NotJson(OuvidorError):
@@ -70,7 +104,7 @@ async def post_completion(
     lines = tuple(Line(message.role, message.content) for message in asked.messages)
     if lines[-1].role != "USER":
         raise Unprocessable("The last message must be the customer's (role USER): there is nothing to answer.")
-    ask = Ask(asked.helpdeskId, lines, clean_key(idempotency_key), await request.body())
+    ask = Ask(asked.helpdeskId, lines, clean_key(idempotency_key), await request.body(), asked.customerId)
     return await complete(rt, project, ask)
 
 
@@ -78,13 +112,13 @@ async def post_completion(
 async def get_conversations(
     rt: RuntimeDep,
     caller: Reader,
-    after: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    status: Literal["bot", "waiting", "person", "closed"] | None = None,
+    asked: Annotated[ListQuery, Query()],
 ) -> ConversationPage:
-    """The project's conversations, the newest first; `after` is the last id of the page before."""
+    """The project's conversations that fit all that is asked for, the newest first or the longest waiting first."""
     async with rt.db.read() as session:
-        return await list_conversations(session, caller.project.id, after=after, limit=limit, status=status)
+        return await list_conversations(
+            session, caller.project.id, asked.wanted(), after=asked.after, limit=asked.limit
+        )
 
 
 @router.get(

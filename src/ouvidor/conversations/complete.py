@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ouvidor.accounts.idempotency import Marked, mark, note_answer, note_failure, note_subject
 from ouvidor.accounts.models import Project
 from ouvidor.agent.answer import answer
-from ouvidor.agent.reply import Said
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.models import TurnState
 from ouvidor.conversations.turns import ClosedTurn, OpenTurn, close_turn, end_turn_unanswered, open_turn, reopen_turn
@@ -20,12 +19,16 @@ ROUTE = "POST /conversations/completions"
 
 @dataclass(frozen=True)
 class Ask:
-    """What a caller wants answered; `body` is the request as sent, to tell a resend from another request."""
+    """What a caller wants answered; `body` is the request as sent, to tell a resend from another request.
+
+    `customer_id` is who the customer is in the caller's system.
+    """
 
     helpdesk_id: str
     messages: tuple[Line, ...]
     idempotency_key: str | None = None
     body: bytes = b""
+    customer_id: str | None = None
 
 
 async def complete(rt: Runtime, project: Project, ask: Ask) -> Completion:
@@ -33,6 +36,7 @@ async def complete(rt: Runtime, project: Project, ask: Ask) -> Completion:
 
     Raises:
         NewerMessage, ConversationHeld: another message or a person came first (409); the customer's messages stay.
+        ConversationErased: it was erased meanwhile (409); nothing stays.
         KeyReused, StillRunning: see `ouvidor.accounts.idempotency`.
     """
     async with rt.db.begin() as session:
@@ -42,7 +46,9 @@ async def complete(rt: Runtime, project: Project, ask: Ask) -> Completion:
         if marked is not None and marked.subject_id is not None:
             turn = await reopen_turn(session, project, marked.subject_id, rt.clock())
         else:
-            turn = await open_turn(session, project, ask.helpdesk_id, ask.messages, rt.clock())
+            turn = await open_turn(
+                session, project, ask.helpdesk_id, ask.messages, rt.clock(), customer_id=ask.customer_id
+            )
             if marked is not None:
                 await note_subject(session, marked.id, turn.id)
     try:
@@ -63,9 +69,8 @@ async def _reply_and_close(
 ) -> Completion:
     if turn.held_by_person:
         return await _say_nothing(rt, ask, turn, marked)
-    history = tuple(Said(part.line.role, part.line.content, verified=part.verified) for part in turn.history)
     reply = await answer(
-        rt, project, turn.question, history, language=turn.language, clarifications=turn.clarifications
+        rt, project, turn.question, turn.history, language=turn.language, clarifications=turn.clarifications
     )
     async with rt.db.begin() as session:
         closed = await close_turn(session, project, turn, reply, rt.clock())

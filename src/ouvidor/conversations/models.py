@@ -89,10 +89,11 @@ class Turn(Base):
         CheckConstraint("state in ('running', 'answered', 'lost', 'failed', 'silent')", name="state"),
         CheckConstraint("move is null or move in ('answer', 'clarify', 'handover')", name="move"),
         CheckConstraint("confidence is null or confidence between 0 and 1", name="confidence"),
+        Index("ix_turn_newest", "project_id", "started_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
     number: Mapped[int]
     episode: Mapped[int]
@@ -121,10 +122,11 @@ class Message(Base):
         CheckConstraint("role in ('USER', 'AGENT')", name="role"),
         CheckConstraint("author in ('customer', 'bot', 'person', 'system')", name="author"),
         CheckConstraint("position >= 1", name="position"),
+        Index("ix_message_newest", "project_id", "created_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
     turn_id: Mapped[UUID | None] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]

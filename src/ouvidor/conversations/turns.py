@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
-from ouvidor.agent.answer import Reply
-from ouvidor.agent.policy import Move
+from ouvidor.agent.answer import Reply, customer_language
+from ouvidor.agent.given import Said
+from ouvidor.agent.policy import Decision, Move
 from ouvidor.conversations.history import Line, align, newest_that_fit
 from ouvidor.conversations.models import (
     Author,
@@ -22,10 +23,10 @@ from ouvidor.conversations.models import (
     Turn,
     TurnState,
 )
+from ouvidor.conversations.speak import add_message, announce_change, line_of, newest_messages
 from ouvidor.db import new_id
 from ouvidor.errors import Conflict
 
-HISTORY_READ = 400
 HISTORY_TOKENS = 6000
 
 
@@ -34,19 +35,15 @@ class NewerMessage(Conflict):
 
 
 class ConversationHeld(Conflict):
-    """A person took the conversation over while this was being answered."""
+    """A person took the conversation over, or closed it, while this was being answered."""
+
+
+class ConversationErased(Conflict):
+    """This conversation was erased while its message was being answered; the next message begins a new one."""
 
 
 class SentAgain(Conflict):
     """This request took so long that it was sent again; the later attempt answers it."""
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A message before this turn; unverified ones are context for wording, never evidence."""
-
-    line: Line
-    verified: bool
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class OpenTurn:
     started_at: datetime
     conversation_id: UUID
     question: str
-    history: tuple[Earlier, ...]
+    history: tuple[Said, ...]
     language: str | None
     clarifications: int
     held_by_person: bool
@@ -75,42 +72,55 @@ class ClosedTurn:
 
 
 async def open_turn(
-    session: AsyncSession, project: Project, helpdesk_id: str, sent: Sequence[Line], now: datetime
+    session: AsyncSession,
+    project: Project,
+    helpdesk_id: str,
+    sent: Sequence[Line],
+    now: datetime,
+    *,
+    customer_id: str | None = None,
 ) -> OpenTurn:
-    """Store the customer's messages in the conversation of this helpdesk id, which is begun where it is new."""
+    """Store the customer's messages in the conversation of this helpdesk id, which is begun where it is new.
+
+    While a person holds it, the customer waits for that person's word from now on.
+    """
     conversation = await _conversation(session, project, helpdesk_id, now)
+    before = conversation.status
     _begin_episode_if_due(conversation, project, now)
-    stored = await _messages(session, conversation.id)
+    stored = await newest_messages(session, conversation.id)
     alignment = align(
-        [_line(message) for message in stored if message.verified],
-        [_line(message) for message in stored if not message.verified],
+        [line_of(message) for message in stored if message.verified],
+        [line_of(message) for message in stored if not message.verified],
         sent,
     )
-    conversation.turns += 1
-    turn = Turn(
-        id=new_id(),
-        project_id=project.id,
-        conversation_id=conversation.id,
-        number=conversation.turns,
-        episode=conversation.episode,
-        started_at=now,
-    )
+    turn = _new_turn(conversation, now)
     session.add(turn)
     await session.flush()
     unverified = [_add(session, conversation, turn, line, now, verified=False) for line in alignment.unverified]
     for line in alignment.new:
         _add(session, conversation, turn, line, now, verified=True)
-    conversation.newest_turn_id = turn.id
-    conversation.last_message_at = now
-    return _opened(conversation, turn, [*stored, *unverified], alignment.new)
+    opened = _opened(conversation, turn, [*stored, *unverified], alignment.new)
+    conversation.newest_turn_id, conversation.last_message_at = turn.id, now
+    conversation.language = conversation.language or customer_language(project, opened.question, None)
+    conversation.customer_id = customer_id or conversation.customer_id
+    if opened.held_by_person:
+        conversation.waiting_since = conversation.waiting_since or now
+    await announce_change(session, conversation, "message")
+    if conversation.status != before:
+        await announce_change(session, conversation, "status")
+    return opened
 
 
 async def reopen_turn(session: AsyncSession, project: Project, turn_id: UUID, now: datetime) -> OpenTurn:
-    """Take up a turn whose first attempt stored its messages and then ended without a reply."""
-    turn = (await session.execute(select(Turn).where(Turn.project_id == project.id, Turn.id == turn_id))).scalar_one()
-    query = select(Conversation).where(Conversation.id == turn.conversation_id).with_for_update()
-    conversation = (await session.execute(query)).scalar_one()
-    messages = await _messages(session, conversation.id)
+    """Take up a turn whose first attempt stored its messages and then ended without a reply.
+
+    Raises:
+        ConversationErased: it went with its conversation.
+    """
+    query = select(Turn.conversation_id).where(Turn.project_id == project.id, Turn.id == turn_id)
+    conversation = await _locked(session, (await session.execute(query)).scalar_one_or_none())
+    turn = (await session.execute(select(Turn).where(Turn.id == turn_id))).scalar_one()
+    messages = await newest_messages(session, conversation.id)
     own = [message for message in messages if message.turn_id == turn_id and message.verified]
     first = own[0].position if own else 0
     turn.state, turn.started_at = TurnState.RUNNING, now
@@ -118,16 +128,19 @@ async def reopen_turn(session: AsyncSession, project: Project, turn_id: UUID, no
         conversation,
         turn,
         [message for message in messages if message.position < first],
-        [_line(message) for message in own],
+        [line_of(message) for message in own],
     )
 
 
 async def close_turn(
     session: AsyncSession, project: Project, turn: OpenTurn, reply: Reply, now: datetime
 ) -> ClosedTurn:
-    """Store the reply, unless a person or a newer message came first: then nothing is said."""
-    query = select(Conversation).where(Conversation.id == turn.conversation_id).with_for_update()
-    conversation = (await session.execute(query)).scalar_one()
+    """Store the reply, unless a person or a newer message came first: then nothing is said.
+
+    Raises:
+        ConversationErased: there is nothing left to reply to.
+    """
+    conversation = await _locked(session, turn.conversation_id)
     row = (await session.execute(select(Turn).where(Turn.project_id == project.id, Turn.id == turn.id))).scalar_one()
     if row.state != TurnState.RUNNING or row.started_at != turn.started_at:
         return ClosedTurn(turn.id, conversation.id, conversation.clarifications, lost=SentAgain())
@@ -135,15 +148,14 @@ async def close_turn(
     if lost is not None:
         row.state = TurnState.LOST
         return ClosedTurn(turn.id, conversation.id, conversation.clarifications, lost=lost)
-    _move_on(conversation, reply.decision.move)
-    conversation.language = reply.language
-    conversation.last_message_at = now
     message = _add(session, conversation, row, Line("AGENT", reply.text), now, verified=True)
-    row.state, row.answered_at = TurnState.ANSWERED, now
-    row.move, row.reason = reply.decision.move, reply.decision.reason
-    row.language, row.confidence, row.gate, row.model = reply.language, reply.confidence, reply.gate, reply.model
-    row.clarifications = conversation.clarifications
+    conversation.language, conversation.last_message_at = reply.language, now
+    handed_over = _move_on(conversation, reply.decision, now)
+    _note_reply(row, reply, conversation.clarifications, now)
     session.add_all(_shown(project, turn, reply))
+    await announce_change(session, conversation, "message")
+    if handed_over:
+        await announce_change(session, conversation, "status")
     await session.flush()
     return ClosedTurn(turn.id, conversation.id, conversation.clarifications, message_id=message.id)
 
@@ -160,7 +172,7 @@ async def end_turn_unanswered(session: AsyncSession, turn: OpenTurn, state: Turn
 
 
 async def _conversation(session: AsyncSession, project: Project, helpdesk_id: str, now: datetime) -> Conversation:
-    """The conversation, locked until the transaction ends."""
+    """The conversation of this helpdesk id, locked until the transaction ends."""
     values = {"id": new_id(), "project_id": project.id, "helpdesk_id": helpdesk_id}
     begun = insert(Conversation).values(**values, created_at=now, last_message_at=now).on_conflict_do_nothing()
     await session.execute(begun)
@@ -169,7 +181,19 @@ async def _conversation(session: AsyncSession, project: Project, helpdesk_id: st
         .where(Conversation.project_id == project.id, Conversation.helpdesk_id == helpdesk_id)
         .with_for_update()
     )
-    return (await session.execute(query)).scalar_one()
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise ConversationErased
+    return found
+
+
+async def _locked(session: AsyncSession, conversation_id: UUID | None) -> Conversation:
+    """The turn's conversation, locked until the transaction ends."""
+    query = select(Conversation).where(Conversation.id == conversation_id).with_for_update()
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise ConversationErased
+    return found
 
 
 def _begin_episode_if_due(conversation: Conversation, project: Project, now: datetime) -> None:
@@ -181,67 +205,76 @@ def _begin_episode_if_due(conversation: Conversation, project: Project, now: dat
         conversation.episode += 1
         conversation.clarifications = 0
     if conversation.status == Status.CLOSED:
-        conversation.status = Status.BOT
+        conversation.status, conversation.handover_reason = Status.BOT, None
 
 
-async def _messages(session: AsyncSession, conversation_id: UUID) -> list[Message]:
-    newest = (
-        select(Message)
-        .where(Message.conversation_id == conversation_id)
-        .order_by(Message.position.desc())
-        .limit(HISTORY_READ)
+def _new_turn(conversation: Conversation, now: datetime) -> Turn:
+    conversation.turns += 1
+    return Turn(
+        id=new_id(),
+        project_id=conversation.project_id,
+        conversation_id=conversation.id,
+        number=conversation.turns,
+        episode=conversation.episode,
+        started_at=now,
     )
-    return list(reversed((await session.execute(newest)).scalars().all()))
 
 
 def _opened(conversation: Conversation, turn: Turn, before: Sequence[Message], new: Sequence[Line]) -> OpenTurn:
-    kept = newest_that_fit([_line(message) for message in before], HISTORY_TOKENS)
-    turn.trimmed_messages = len(before) - kept
+    history = said_before(before)
+    turn.trimmed_messages = sum(message.author != Author.SYSTEM for message in before) - len(history)
     return OpenTurn(
         id=turn.id,
         started_at=turn.started_at,
         conversation_id=conversation.id,
         question="\n".join(line.content for line in new),
-        history=tuple(Earlier(_line(message), message.verified) for message in before[len(before) - kept :]),
+        history=history,
         language=conversation.language,
         clarifications=conversation.clarifications,
         held_by_person=conversation.status == Status.PERSON,
     )
 
 
+def said_before(messages: Sequence[Message]) -> tuple[Said, ...]:
+    """What an engine may know of these messages: the newest that fit; notices are nobody's words and left out."""
+    talk = [message for message in messages if message.author != Author.SYSTEM]
+    kept = newest_that_fit([line_of(message) for message in talk], HISTORY_TOKENS)
+    lines = ((line_of(message), message.verified) for message in talk[len(talk) - kept :])
+    return tuple(Said(line.role, line.content, verified=verified) for line, verified in lines)
+
+
 def _add(
     session: AsyncSession, conversation: Conversation, turn: Turn, line: Line, now: datetime, *, verified: bool
 ) -> Message:
-    conversation.messages += 1
-    message = Message(
-        id=new_id(),
-        project_id=conversation.project_id,
-        conversation_id=conversation.id,
-        turn_id=turn.id,
-        position=conversation.messages,
-        role=line.role,
-        author=Author.CUSTOMER if line.role == "USER" else Author.BOT,
-        content=line.content,
-        verified=verified,
-        created_at=now,
-    )
-    session.add(message)
-    return message
+    author = Author.CUSTOMER if line.role == "USER" else Author.BOT
+    return add_message(session, conversation, line, author, now, turn_id=turn.id, verified=verified)
 
 
 def _lost_race(conversation: Conversation, turn: OpenTurn) -> Conflict | None:
-    if conversation.status == Status.PERSON:
+    """Why this turn must not speak. A person who took or closed the conversation left it without a newest turn."""
+    if conversation.status == Status.PERSON or conversation.newest_turn_id is None:
         return ConversationHeld()
     if conversation.newest_turn_id != turn.id:
         return NewerMessage()
     return None
 
 
-def _move_on(conversation: Conversation, move: Move) -> None:
-    if move is Move.CLARIFY:
+def _move_on(conversation: Conversation, decision: Decision, now: datetime) -> bool:
+    """Count a clarification; put a hand-over into the queue. Whether it is one."""
+    if decision.move is Move.CLARIFY:
         conversation.clarifications += 1
-    if move is Move.HANDOVER:
-        conversation.status = Status.WAITING
+    if decision.move is not Move.HANDOVER:
+        return False
+    conversation.status, conversation.handover_reason = Status.WAITING, decision.reason
+    conversation.waiting_since = conversation.waiting_since or now
+    return True
+
+
+def _note_reply(row: Turn, reply: Reply, clarifications: int, now: datetime) -> None:
+    row.state, row.answered_at = TurnState.ANSWERED, now
+    row.move, row.reason = reply.decision.move, reply.decision.reason
+    row.language, row.confidence, row.gate, row.model = reply.language, reply.confidence, reply.gate, reply.model
+    row.clarifications = clarifications
 
 
 def _shown(project: Project, turn: OpenTurn, reply: Reply) -> list[ShownSection]:
@@ -260,7 +293,3 @@ def _shown(project: Project, turn: OpenTurn, reply: Reply) -> list[ShownSection]
         )
         for rank, section in enumerate(reply.sections)
     ]
-
-
-def _line(message: Message) -> Line:
-    return Line("USER" if message.role == "USER" else "AGENT", message.content)

@@ -18,6 +18,9 @@ def _id_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+CustomerId = Annotated[StorableText | None, BeforeValidator(_id_as_text), Field(min_length=1, max_length=200)]
+
+
 class WireMessage(BaseModel):
     """One message of the conversation."""
 
@@ -41,6 +44,10 @@ class CompletionRequest(BaseModel):
 
     helpdeskId: Annotated[StorableText, BeforeValidator(_id_as_text), Field(min_length=1, max_length=200)] = Field(  # noqa: N815 - the contract's name
         description="The conversation's id in your helpdesk; a number or a text."
+    )
+    customerId: CustomerId = Field(  # noqa: N815 - the contract's style
+        default=None,
+        description="Who the customer is in your system; erasing and exporting go by it. A number or a text.",
     )
     projectName: StorableText = Field(min_length=1, max_length=63)  # noqa: N815 - the contract's name
     messages: list[WireMessage] = Field(min_length=1, max_length=1000)

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from ouvidor.accounts.audit import SYSTEM, Actor
 from ouvidor.accounts.keys import UnknownApiKey, holder_of, issue_key, revoke_demo_keys
 from ouvidor.accounts.models import Project
+from ouvidor.accounts.passwords import hash_password
 from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.projects import create_project, project_named
-from ouvidor.accounts.users import demo_user, join_project
+from ouvidor.accounts.users import actor_of, demo_user, join_project
+from ouvidor.demo.talks import play_talks
+from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.ingest import read_sections
 from ouvidor.knowledge.store import import_sections
 from ouvidor.runtime import Runtime
@@ -46,6 +50,7 @@ COMPANIES = (
     ),
 )
 USERNAME = "demo"
+COLLEAGUE, COLLEAGUE_NAME = "ana.prado", "Ana Prado"
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,11 @@ class DemoAccess:
 
 
 async def load_demo(rt: Runtime) -> DemoAccess:
-    """Load the companies that are missing; what a second run finds unchanged stays as it is.
+    """Load the companies that are missing, with some conversations; what a second run finds stays as it is.
 
-    The login and the keys are kept in the data folder (0600) so that each start can show them. Where that file is
-    gone, a new password and new keys take the place of the old ones.
+    Vectors are waited for, so that the first answer is a good one. The login and the keys are kept in the data folder
+    (0600) so that each start can show them. Where that file is gone, a new password and new keys take the place of the
+    old ones.
     """
     access = _remembered(rt)
     if access is None or not await _in_force(rt, access):
@@ -70,9 +76,23 @@ async def load_demo(rt: Runtime) -> DemoAccess:
     for company in COMPANIES:
         async with rt.db.read() as session:
             project = await project_named(session, company.name)
+        agent = await _colleague(rt, project)
         with as_file(files("ouvidor.demo") / company.name / "knowledge.jsonl") as path:
-            await import_sections(rt, project, read_sections(path))
+            await import_sections(rt, project, read_sections(path), actor=SYSTEM)
+        await index_knowledge(rt, project.id)
+        await play_talks(rt, project, agent)
     return access
+
+
+async def _colleague(rt: Runtime, project: Project) -> Actor:
+    """The agent whom the demo's conversations are answered by; nobody knows a password of theirs."""
+    now = rt.clock()
+    unknown = await hash_password(secrets.token_urlsafe(24))
+    async with rt.db.begin() as session:
+        user = await demo_user(session, COLLEAGUE, unknown, now)
+        user.name = COLLEAGUE_NAME
+        await join_project(session, user.id, project.id, Role.AGENT, now)
+    return actor_of(user)
 
 
 async def _in_force(rt: Runtime, access: DemoAccess) -> bool:
@@ -91,18 +111,28 @@ async def _grant(rt: Runtime) -> DemoAccess:
     """Make what is missing of user and projects; password and keys are new in any case."""
     now, password = rt.clock(), secrets.token_urlsafe(9)
     keys: dict[str, str] = {}
+    hashed = await hash_password(password)
     async with rt.db.begin() as session:
-        user = await demo_user(session, USERNAME, password, now)
+        user = await demo_user(session, USERNAME, hashed, now)
+        user.operator = True
         for company in COMPANIES:
             project = (await session.execute(select(Project).where(Project.name == company.name))).scalar_one_or_none()
             if project is None:
                 project = await create_project(
-                    session, company.name, title=company.title, now=now, persona=company.persona, demo=True
+                    session,
+                    company.name,
+                    title=company.title,
+                    now=now,
+                    persona=company.persona,
+                    demo=True,
+                    actor=SYSTEM,
                 )
                 project.languages = list(company.languages)
             await revoke_demo_keys(session, project, now)
             await join_project(session, user.id, project.id, Role.OWNER, now)
-            keys[company.name] = (await issue_key(session, project, label="demo", now=now, demo=True)).text
+            keys[company.name] = (
+                await issue_key(session, project, label="demo", now=now, demo=True, actor=SYSTEM)
+            ).text
     return DemoAccess(USERNAME, password, keys)
 
 

@@ -138,7 +138,7 @@ async def get_sections(
 async def post_sections(rt: RuntimeDep, caller: Writer, written: SectionsIn) -> ImportOut:
     """Add or change up to 1,000 sections; searchable by words at once, by vectors soon after."""
     rows = [(number, _checked(number, section)) for number, section in enumerate(written.sections)]
-    return ImportOut.of(await import_sections(rt, caller.project, rows))
+    return ImportOut.of(await import_sections(rt, caller.project, rows, actor=caller.actor))
 
 
 @router.post("/import", summary="Import a file", responses=problem_responses(400, 401, 403, 413, 422))
@@ -149,7 +149,8 @@ async def post_import(rt: RuntimeDep, caller: Writer, file: UploadFile, *, repla
         text = io.StringIO((await file.read()).decode("utf-8-sig"), newline="")
     except UnicodeDecodeError:
         raise Unprocessable("The file is not UTF-8 text.") from None
-    return ImportOut.of(await import_sections(rt, caller.project, read_stream(text, suffix), replace=replace))
+    rows = read_stream(text, suffix)
+    return ImportOut.of(await import_sections(rt, caller.project, rows, replace=replace, actor=caller.actor))
 
 
 @router.post("/search", summary="Search", responses=problem_responses(400, 401, 403, 422))
@@ -178,7 +179,7 @@ async def get_section(rt: RuntimeDep, caller: Reader, section_id: UUID) -> Secti
 @router.delete("/{section_id}", summary="Remove", status_code=204, responses=problem_responses(401, 403, 404, 422))
 async def delete_section(rt: RuntimeDep, caller: Writer, section_id: UUID) -> Response:
     """Take a section out; answers given from it keep their copy."""
-    await remove_section(rt, caller.project, section_id)
+    await remove_section(rt, caller.project, section_id, actor=caller.actor)
     return Response(status_code=204)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ouvidor.accounts.audit import COMMAND, Actor, Subject, note
 from ouvidor.accounts.models import Project
 from ouvidor.db import new_id
 from ouvidor.errors import Fault, NotFound
@@ -58,6 +59,7 @@ async def import_sections(
     *,
     progress: Callable[[int], None] = lambda _: None,
     replace: bool = False,
+    actor: Actor = COMMAND,
 ) -> ImportReport:
     """Bring a project's knowledge up to these rows; vectors follow as a job.
 
@@ -72,14 +74,21 @@ async def import_sections(
         sections = {row.key: row for _, row in chunk if isinstance(row, SectionInput)}
         named.update(sections)
         async with rt.db.begin() as session:
+            added, changed = report.added, report.changed
             await _write(session, rt, project.id, sections, report)
+            added, changed = report.added - added, report.changed - changed
+            if added or changed:
+                at = rt.clock()
+                await note(
+                    session, actor, "knowledge.imported", at=at, project_id=project.id, added=added, changed=changed
+                )
         progress(len(chunk))
     if replace:
-        report.removed = await _remove_others(rt, project.id, named)
+        report.removed = await _remove_others(rt, project.id, named, actor)
     return report
 
 
-async def remove_section(rt: Runtime, project: Project, section_id: UUID) -> None:
+async def remove_section(rt: Runtime, project: Project, section_id: UUID, *, actor: Actor = COMMAND) -> None:
     """Take a section out of the project's knowledge.
 
     Raises:
@@ -89,6 +98,8 @@ async def remove_section(rt: Runtime, project: Project, section_id: UUID) -> Non
         state = await lock_state(session, project.id)
         if not await _remove(session, rt, state, [section_id]):
             raise NotFound("This project has no section with that id.")
+        subject = Subject("section", section_id)
+        await note(session, actor, "section.removed", at=rt.clock(), project_id=project.id, subject=subject)
 
 
 async def _write(
@@ -172,7 +183,7 @@ async def _remove(session: AsyncSession, rt: Runtime, state: KnowledgeState, ids
     return len(gone)
 
 
-async def _remove_others(rt: Runtime, project_id: UUID, named: Collection[str]) -> int:
+async def _remove_others(rt: Runtime, project_id: UUID, named: Collection[str], actor: Actor) -> int:
     """Remove the sections with other keys than these, a page of keys at a time; how many there were."""
     removed, last = 0, ""
     while True:
@@ -182,7 +193,10 @@ async def _remove_others(rt: Runtime, project_id: UUID, named: Collection[str]) 
             page = (await session.execute(query.order_by(Section.key).limit(CHUNK))).all()
             if not page:
                 return removed
-            removed += await _remove(session, rt, state, [row.id for row in page if row.key not in named])
+            gone = await _remove(session, rt, state, [row.id for row in page if row.key not in named])
+            removed += gone
+            if gone:
+                await note(session, actor, "knowledge.imported", at=rt.clock(), project_id=project_id, removed=gone)
             last = page[-1].key
 
 

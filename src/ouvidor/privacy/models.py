@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ouvidor.db import Base, new_id
@@ -41,7 +41,10 @@ class Erasure(Base):
 
 
 class DataExport(Base):
-    """All that is kept of one customer or conversation, as a file that waits to be fetched for a week."""
+    """All that is kept of one customer or conversation, as a file that waits to be fetched for a week.
+
+    `content` is a JSON document; `conversation_ids` are those in it, so that erasing one of them takes the file along.
+    """
 
     __tablename__ = "data_export"
     __table_args__ = (
@@ -55,6 +58,7 @@ class DataExport(Base):
     kind: Mapped[str]
     subject: Mapped[str]
     state: Mapped[str] = mapped_column(default="pending")
+    conversation_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()), default=list)
     content: Mapped[bytes | None] = mapped_column(LargeBinary)
     requested_by: Mapped[str]
     requested_at: Mapped[datetime]

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -19,10 +20,10 @@ from ouvidor.knowledge.read import count_sections
 from ouvidor.problems import as_ouvidor_error
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show, wants_page
-from ouvidor.web.contexts.talk import ChatPage, Trouble, TurnFragment
+from ouvidor.web.contexts.talk import ChatPage, TalkView, Trouble, TurnFragment
 from ouvidor.web.frames import frame_of
 from ouvidor.web.sections import suggested_questions
-from ouvidor.web.turns import Talk, read_talk
+from ouvidor.web.timeline import conversation_of, read_timeline
 from ouvidor.web.visits import Member, member_with
 
 PLAYED = "chat-"
@@ -84,8 +85,13 @@ async def post_message(
         logger.info("A chat message got no reply; it goes back to its writer.", exc_info=error)
         return await _troubled(request, rt, member, form, as_ouvidor_error(error))
     if wants_page(request):
-        return go_to(f"/projects/{member.project.name}/chat?{urlencode({'helpdesk': form.helpdesk})}")
+        return go_to(address_of(member.project, form.helpdesk))
     return show(request, await _fragment(request, rt, member, form.helpdesk, said))
+
+
+def address_of(project: Project, helpdesk: str) -> str:
+    """Where the chat page shows the conversation of this helpdesk id."""
+    return f"/projects/{project.name}/chat?{urlencode({'helpdesk': helpdesk})}"
 
 
 def new_helpdesk_id() -> str:
@@ -108,16 +114,20 @@ async def _say(rt: Runtime, project: Project, form: MessageForm) -> Completion:
 
 async def _fragment(request: Request, rt: Runtime, member: Member, helpdesk: str, said: Completion) -> TurnFragment:
     async with rt.db.read() as session:
-        talk = await read_talk(session, member.project, helpdesk, message_id=said.messageId)
+        conversation = await conversation_of(session, member.project, helpdesk=helpdesk)
+        newest = conversation.turns if conversation and said.messageId is None else 0
+        here = address_of(member.project, helpdesk)
+        talk = await read_timeline(
+            session, member.project, conversation, here, wanted=newest, message_id=said.messageId
+        )
     if talk.selected is None:
         raise OuvidorError
     return TurnFragment(
         frame=frame_of(request, rt, member, "chat"),
         helpdesk=helpdesk,
         key=secrets.token_urlsafe(16),
-        status=talk.status,
+        talk=replace(talk, opened=False),
         selected=talk.selected,
-        last=talk.last,
     )
 
 
@@ -143,21 +153,16 @@ async def _page(
     trouble: Trouble | None = None,
 ) -> ChatPage:
     async with rt.db.read() as session:
-        talk = await read_talk(session, member.project, helpdesk, wanted=turn)
+        conversation = await conversation_of(session, member.project, helpdesk=helpdesk)
+        here = address_of(member.project, helpdesk)
+        talk = await read_timeline(session, member.project, conversation, here, wanted=turn, source=source)
         sections = await count_sections(session, member.project.id)
         suggestions = await _suggestions(session, member.project, talk, helpdesk)
     return ChatPage(
         frame=frame_of(request, rt, member, "chat"),
         helpdesk=helpdesk,
         key=secrets.token_urlsafe(16),
-        status=talk.status,
-        turns=talk.turns,
-        selected=talk.selected,
-        last=talk.last,
-        earlier=talk.earlier,
-        later=talk.later,
-        opened=turn > 0,
-        source=source,
+        talk=talk,
         sections=sections,
         suggestions=suggestions,
         trouble=trouble,
@@ -165,5 +170,5 @@ async def _page(
     )
 
 
-async def _suggestions(session: AsyncSession, project: Project, talk: Talk, helpdesk: str) -> tuple[str, ...]:
-    return () if talk.turns else await suggested_questions(session, project, helpdesk)
+async def _suggestions(session: AsyncSession, project: Project, talk: TalkView, helpdesk: str) -> tuple[str, ...]:
+    return () if talk.items else await suggested_questions(session, project, helpdesk)

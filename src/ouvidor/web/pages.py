@@ -4,7 +4,24 @@ from fastapi import APIRouter, FastAPI, Response
 
 from ouvidor.accounts.access import public
 from ouvidor.errors import NotFound
-from ouvidor.web import chat, reference, sections, signing
+from ouvidor.web import (
+    account,
+    audit_log,
+    chat,
+    conversations,
+    inbox,
+    joining,
+    keys,
+    live_pages,
+    members,
+    overview,
+    privacy,
+    projects,
+    reference,
+    rules,
+    sections,
+    signing,
+)
 from ouvidor.web.answers import error_page, wants_page
 from ouvidor.web.assets import Assets
 from ouvidor.web.render import Renderer
@@ -16,7 +33,25 @@ def add_pages(app: FastAPI) -> None:
     """Add every page to the app; read the templates, wordings and static files once."""
     assets = Assets.load()
     app.state.renderer = Renderer.load(assets)
-    for router in (asset_routes(assets), signing.router, chat.router, sections.router, reference.router):
+    for router in (
+        asset_routes(assets),
+        signing.router,
+        account.router,
+        chat.router,
+        inbox.router,
+        live_pages.router,
+        conversations.router,
+        overview.router,
+        sections.router,
+        projects.router,
+        rules.router,
+        privacy.router,
+        members.router,
+        keys.router,
+        audit_log.router,
+        joining.router,
+        reference.router,
+    ):
         app.include_router(router)
 
 

@@ -1,6 +1,8 @@
 """The API reference: the OpenAPI document for programs, and the same as a page for people."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from ouvidor.accounts.access import public
@@ -22,14 +24,18 @@ async def get_openapi(request: Request) -> Response:
 
 @router.get("/docs")
 @router.get("/api")
-async def get_reference(request: Request, rt: RuntimeDep, person: AnybodyDep) -> Response:
-    """Every operation with its fields, a command to paste, and what may come back."""
+async def get_reference(
+    request: Request, rt: RuntimeDep, person: AnybodyDep, tag: Annotated[str, Query(max_length=60)] = ""
+) -> Response:
+    """The operations of one tag with their fields, a command to paste and what may come back; the names of all."""
     document = request.app.openapi()
     origin = rt.settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+    tags = read_openapi(document, origin)
     page = ReferencePage(
         frame=frame_of(request, rt, person, "reference"),
         version=document["info"]["version"],
         description=paragraphs(document["info"].get("description", "")),
-        tags=read_openapi(document, origin),
+        tags=tags,
+        shown=next((part.name for part in tags if part.name == tag), tags[0].name),
     )
     return show(request, page)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 from babel import Locale
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_datetime, format_skeleton, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -21,6 +21,7 @@ LOCALES = Path(__file__).parent / "locale"
 LANGUAGES: tuple[Language, ...] = ("pt-BR", "en")
 FALLBACK: Language = "en"
 LONGEST_HEADER = 200
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def language_named(text: str | None) -> Language | None:
@@ -79,6 +80,16 @@ class Words:
         if now - value < timedelta(minutes=1):
             return self.catalogue.gettext("just now")
         return format_timedelta(value - now, add_direction=True, locale=self.locale)
+
+    def span(self, length: timedelta) -> str:
+        """A stretch of time in its largest unit, short: `12 min`, `3 hr`, `2 d`; seconds count as under a minute."""
+        if length < timedelta(minutes=1):
+            return self.catalogue.gettext("< 1 min").replace(" ", NO_BREAK)
+        return format_timedelta(length, format="short", threshold=1, locale=self.locale).replace(" ", NO_BREAK)
+
+    def day(self, value: date) -> str:
+        """Day and month, as short as the language writes them."""
+        return format_skeleton("MMMd", datetime.combine(value, time()), locale=self.locale)
 
 
 def _filled(message: str, values: Mapping[str, object]) -> Markup:

@@ -84,6 +84,7 @@ def create_tables() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("conversation_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("requested_by", sa.Text(), nullable=False),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
@@ -224,5 +225,8 @@ def add_columns() -> None:
     for table, name, rule in CHECKS:
         op.drop_constraint(op.f(f"ck_{table}_{name}"), table, if_exists=True)
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, rule)
+    for table, moment in (("message", "created_at"), ("turn", "started_at")):
+        op.create_index(f"ix_{table}_newest", table, ["project_id", moment], unique=False)
+        op.drop_index(op.f(f"ix_{table}_project_id"), table_name=table)
     op.execute(MESSAGE_WORDS)
     op.execute(APPEND_ONLY)

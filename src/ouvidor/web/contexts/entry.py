@@ -1,20 +1,25 @@
 """Pages on the way in: the sign-in, a problem, no project yet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ouvidor.web.contexts.frame import Frame
+from ouvidor.web.contexts.manage import ProjectDraft
 
 
 @dataclass(frozen=True)
 class SignInPage:
-    """The form for name and password; `refused` after a wrong one, `then` is where to go afterwards."""
+    """The form for name and password; `refused` after a wrong one, `then` is where to go afterwards.
+
+    `minutes` is how long to wait after too many attempts (0: not at all).
+    """
 
     template: ClassVar[str] = "sign_in.html"
     frame: Frame
     then: str = "/"
     username: str = ""
     refused: bool = False
+    minutes: int = 0
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ class ErrorPage:
 
 @dataclass(frozen=True)
 class NoProjectPage:
-    """The person belongs to no project yet."""
+    """The person belongs to no project yet; operators get the form for a new one."""
 
     template: ClassVar[str] = "no_project.html"
     frame: Frame
+    operator: bool = False
+    draft: ProjectDraft = field(default_factory=ProjectDraft)

@@ -71,3 +71,9 @@ class ReferencePage:
     version: str
     description: tuple[Paragraph, ...]
     tags: tuple[ApiTag, ...]
+    shown: str = ""
+
+    @property
+    def operations(self) -> tuple[ApiOperation, ...]:
+        """The operations of the tag that is shown."""
+        return next((tag.operations for tag in self.tags if tag.name == self.shown), ())

@@ -1,8 +1,9 @@
-"""The chat page: turns with their reasons and sources."""
+"""A conversation as every page shows it: turns, what persons wrote between them, reasons and sources; the chat page."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
+from urllib.parse import urlencode
 
 from ouvidor.web.citations import ReplyPart
 from ouvidor.web.contexts.frame import Frame
@@ -39,9 +40,11 @@ class TurnView:
 
     `reason` is a code of the policy, empty beside a plain answer; `clarifications` of at most `cap` were asked by
     then; `milliseconds` is the time the reply took; an answer needs `confidence` of at least `gate` (both 0 to 1).
-    `retrieved` counts the sections; `sources` holds them for the selected turn only.
+    `retrieved` counts the sections; `sources` holds them for the selected turn only. `position` is that of its first
+    message; `opens_episode` tells that the turn before belongs to another episode.
     """
 
+    kind: ClassVar[str] = "turn"
     number: int
     at: datetime
     said: str
@@ -58,11 +61,97 @@ class TurnView:
     message_id: str
     retrieved: int = 0
     sources: tuple[SourceView, ...] = ()
+    position: int = 0
+    episode: int = 1
+    opens_episode: bool = False
 
     @property
     def cites(self) -> bool:
         """Whether the reply rests on sections."""
         return any(part.rank for part in self.reply)
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """A message of a person to the customer."""
+
+    kind: ClassVar[str] = "person"
+    position: int
+    at: datetime
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class NoticeView:
+    """What the customer was told when the conversation changed hands."""
+
+    kind: ClassVar[str] = "notice"
+    position: int
+    at: datetime
+    text: str
+
+
+Item = TurnView | PersonView | NoticeView
+
+
+@dataclass(frozen=True)
+class ConversationView:
+    """The facts of a conversation beside its messages; ids are text, what is unknown is empty.
+
+    `waiting_since` is set while the customer waits for a person's word; `reason` says why it was handed over.
+    """
+
+    id: str
+    helpdesk_id: str
+    customer_id: str
+    status: ConversationStatus
+    episode: int
+    clarifications: int
+    cap: int
+    messages: int
+    language: str
+    holder_id: str
+    holder: str
+    waiting_since: datetime | None
+    reason: str
+    created_at: datetime
+    last_message_at: datetime
+
+
+@dataclass(frozen=True)
+class TalkView:
+    """A window of a conversation in the order of its messages, at the address `here` of the page that shows it.
+
+    `last` is the number of the newest turn; `earlier` and `later` are turns outside the window (0: none); `opened`
+    tells that the selected turn was asked for (on a phone the panel is a sheet); `source` is the rank of the section
+    shown in full.
+    """
+
+    here: str
+    head: ConversationView | None = None
+    items: tuple[Item, ...] = ()
+    selected: TurnView | None = None
+    last: int = 0
+    earlier: int = 0
+    later: int = 0
+    opened: bool = False
+    source: int = 0
+
+    @property
+    def status(self) -> ConversationStatus:
+        """Who has it; one that has not begun is the bot's."""
+        return self.head.status if self.head else "bot"
+
+    @property
+    def holder(self) -> str:
+        """The name of the person who answers, where one does."""
+        return self.head.holder if self.head else ""
+
+    def at_turn(self, number: int, source: int = 0) -> str:
+        """The address with this turn laid open, at one of its sections where `source` is its rank."""
+        chosen = {"turn": number, **({"source": source} if source else {})}
+        return f"{self.here}{'&' if '?' in self.here else '?'}{urlencode(chosen)}"
 
 
 @dataclass(frozen=True)
@@ -80,23 +169,14 @@ class Trouble:
 class ChatPage:
     """A conversation with the bot, played by a person of the project.
 
-    `key` is the resend mark of the next message; `last` the number of the newest turn; `earlier` and `later` are turns
-    outside the shown window (0: none); `opened` tells that the selected turn was asked for (on a phone the panel is a
-    sheet); `source` the rank of the section shown in full; a real customer's conversation is not `playable`.
+    `key` is the resend mark of the next message; a real customer's conversation is not `playable`.
     """
 
     template: ClassVar[str] = "chat.html"
     frame: Frame
     helpdesk: str
     key: str
-    status: ConversationStatus = "bot"
-    turns: tuple[TurnView, ...] = ()
-    selected: TurnView | None = None
-    last: int = 0
-    earlier: int = 0
-    later: int = 0
-    opened: bool = False
-    source: int = 0
+    talk: TalkView
     sections: int = 0
     suggestions: tuple[str, ...] = ()
     trouble: Trouble | None = None
@@ -111,6 +191,5 @@ class TurnFragment:
     frame: Frame
     helpdesk: str
     key: str
-    status: ConversationStatus
+    talk: TalkView
     selected: TurnView
-    last: int

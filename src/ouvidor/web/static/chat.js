@@ -1,4 +1,7 @@
-// The chat without reloads: the server sends the same HTML for one turn that it puts on the whole page.
+// The chat without reloads: the server sends the same HTML for one turn that it puts on the whole page. What others do
+// in the conversation (a person joins, answers, returns it) appears as it happens.
+
+import { blend, fetchPage, follow, newKey, parse, renew } from "./live.js";
 
 const composer = document.querySelector("#composer");
 const message = document.querySelector("#message");
@@ -10,9 +13,31 @@ const base = composer.action.replace(/\/messages$/, "");
 let sending = false;
 
 const field = (name) => composer.elements.namedItem(name);
-const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-const address = (turn) => `${base}?helpdesk=${encodeURIComponent(field("helpdesk").value)}&turn=${turn}`;
+const address = (turn) => `${base}?helpdesk=${encodeURIComponent(field("helpdesk").value)}${turn ? `&turn=${turn}` : ""}`;
 const clone = (id) => document.querySelector(id).content.firstElementChild.cloneNode(true);
+
+const unsettled = () => sending || Boolean(turns.querySelector(".pending"));
+const open = () => new URLSearchParams(location.search).get("turn");
+
+const live = follow(`${base}/events?helpdesk=${encodeURIComponent(field("helpdesk").value)}`, refresh, unsettled);
+
+/** The page as it is now; the turn that was laid open stays so, and so does what is being written. */
+async function refresh() {
+  const page = await fetchPage(address(open() ?? ""));
+  if (!page || unsettled()) return;
+  if (page.querySelector("#turns li")) document.querySelector("#start")?.remove();
+  blend("#turns", page);
+  settle(page);
+}
+
+function settle(page) {
+  renew("#state", page);
+  renew("#answering", page);
+  const panel = document.querySelector("#panel");
+  const shown = panel.hasAttribute("data-open");
+  page.querySelector("#panel")?.toggleAttribute("data-open", shown);
+  renew("#panel", page);
+}
 
 function setBusy(busy) {
   sending = busy;
@@ -46,6 +71,7 @@ async function send(text, key, pending) {
     fail(pending, 0, "", text, key);
   } finally {
     setBusy(false);
+    live.later();
   }
 }
 
@@ -56,6 +82,7 @@ async function problem(response) {
 
 function arrive(page, pending) {
   const turn = page.querySelector(".turn");
+  document.querySelector(`#${turn.id}`)?.remove();
   for (const element of turns.querySelectorAll("[aria-current]")) element.removeAttribute("aria-current");
   pending.replaceWith(turn);
   swap("#panel", page);
@@ -77,9 +104,11 @@ function fail(pending, status, detail, text, key) {
     message.value = text;
     message.focus();
     pending.remove();
-    field("key").value = crypto.randomUUID();
+    live.later();
+    field("key").value = newKey();
   });
-  pending.querySelector(".said.agent").replaceWith(note);
+  pending.querySelector(".said.agent")?.remove();
+  pending.append(note);
   note.scrollIntoView({ block: "nearest" });
 }
 
@@ -92,6 +121,7 @@ function again(failed, text, key) {
 function show(text) {
   const pending = clone("#pending-turn");
   pending.querySelector("[data-text]").textContent = text;
+  if (document.querySelector("#state").dataset.status === "person") pending.querySelector(".said.agent").remove();
   document.querySelector("#start")?.remove();
   turns.append(pending);
   pending.scrollIntoView({ block: "nearest" });
@@ -106,7 +136,7 @@ composer.addEventListener("submit", (event) => {
   message.value = "";
   sessionStorage.removeItem(draft);
   const key = field("key").value;
-  field("key").value = crypto.randomUUID();
+  field("key").value = newKey();
   send(text, key, show(text));
   message.focus();
 });

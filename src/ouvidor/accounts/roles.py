@@ -1,0 +1,31 @@
+"""What the permissions and roles mean, in a sentence each, for those who give them out."""
+
+from collections.abc import Mapping
+
+from ouvidor.accounts.permissions import Permission, Role
+
+PERMISSION_MEANING: Mapping[Permission, str] = {
+    Permission.PROJECT_READ: "See the project and its rules.",
+    Permission.KNOWLEDGE_READ: "Read and search the knowledge.",
+    Permission.CONVERSATIONS_READ: "Read conversations and what each answer stands on.",
+    Permission.ANSWER: "Have customers answered, as a channel or in a chat.",
+    Permission.CONVERSATIONS_REPLY: "Take conversations over, reply to customers, close and reopen.",
+    Permission.CONVERSATIONS_MANAGE: "Take over or close what somebody else holds.",
+    Permission.KNOWLEDGE_WRITE: "Add, change, import and remove knowledge.",
+    Permission.PROJECT_WRITE: "Change the project's rules and phrases.",
+    Permission.MEMBERS_READ: "See who belongs to the project, and open invitations.",
+    Permission.AUDIT_READ: "Read and export the audit log.",
+    Permission.PRIVACY_EXPORT: "Export what is kept of a customer or a conversation.",
+    Permission.PRIVACY_ERASE: "Erase a conversation or all that is kept of a customer.",
+    Permission.KEYS_READ: "See which API keys there are.",
+    Permission.KEYS_WRITE: "Make and revoke API keys.",
+    Permission.MEMBERS_WRITE: "Invite and remove members and change their roles.",
+}
+
+ROLE_MEANING: Mapping[Role, str] = {
+    Role.OWNER: "Answers for the project: may do everything, and decides who else may.",
+    Role.MANAGER: "Runs the daily work: knowledge, rules and everybody's conversations.",
+    Role.AUDITOR: "Checks what was done and by whom, and changes nothing.",
+    Role.AGENT: "Answers customers.",
+    Role.VIEWER: "Reads along.",
+}

@@ -1,0 +1,121 @@
+"""The document of an export: all that is kept of one conversation or customer, in a form that programs can read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn
+from ouvidor.privacy.subjects import Kind, belongs_to
+
+CHUNK = 200
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class SectionShown(_Row):
+    """A section as the turn saw it; `cited` where the reply rests on it."""
+
+    rank: int
+    section_id: UUID | None
+    heading: str | None
+    content: str
+    tier: str
+    score: float
+    cited: bool
+
+
+class TurnKept(_Row):
+    """What was decided in a turn, why, and on which sections."""
+
+    id: UUID
+    number: int
+    episode: int
+    state: str
+    move: str | None
+    reason: str | None
+    language: str | None
+    confidence: float | None
+    gate: float | None
+    clarifications: int | None
+    model: str | None
+    started_at: datetime
+    answered_at: datetime | None
+    sections: list[SectionShown] = []
+
+
+class MessageKept(_Row):
+    """One message; `author` is customer, bot, person or system."""
+
+    id: UUID
+    turn_id: UUID | None
+    position: int
+    role: str
+    author: str
+    author_name: str | None
+    content: str
+    verified: bool
+    created_at: datetime
+
+
+class ConversationKept(_Row):
+    """One conversation with everything in it."""
+
+    id: UUID
+    helpdesk_id: str
+    customer_id: str | None
+    status: str
+    episode: int
+    language: str | None
+    handover_reason: str | None
+    holder_name: str | None
+    waiting_since: datetime | None
+    created_at: datetime
+    last_message_at: datetime
+    history: list[MessageKept] = []
+    decisions: list[TurnKept] = []
+
+
+class PersonalData(BaseModel):
+    """All that is kept of one conversation or customer."""
+
+    form: Literal["ouvidor-personal-data/1"] = "ouvidor-personal-data/1"
+    project: str = Field(examples=["ventara"])
+    kind: Kind = Field(examples=["customer"])
+    id: str = Field(examples=["4711"])
+    made_at: datetime
+    conversations: list[ConversationKept]
+
+
+async def read_conversations_of(
+    session: AsyncSession, project_id: UUID, kind: Kind, subject: str
+) -> list[ConversationKept]:
+    """Every conversation that is meant, the oldest first, whole."""
+    query = select(Conversation).where(belongs_to(project_id, kind, subject)).order_by(Conversation.id)
+    rows = (await session.execute(query)).scalars().all()
+    told: list[ConversationKept] = []
+    for first in range(0, len(rows), CHUNK):
+        told += await _read_some(session, rows[first : first + CHUNK])
+    return told
+
+
+async def _read_some(session: AsyncSession, rows: Sequence[Conversation]) -> list[ConversationKept]:
+    told = {row.id: ConversationKept.model_validate(row) for row in rows}
+    messages = select(Message).where(Message.conversation_id.in_(told)).order_by(Message.position)
+    for message in (await session.execute(messages)).scalars():
+        told[message.conversation_id].history.append(MessageKept.model_validate(message))
+    turns = select(Turn).where(Turn.conversation_id.in_(told)).order_by(Turn.number)
+    decided: dict[UUID, TurnKept] = {}
+    for turn in (await session.execute(turns)).scalars():
+        decided[turn.id] = TurnKept.model_validate(turn)
+        told[turn.conversation_id].decisions.append(decided[turn.id])
+    sections = select(ShownSection).where(ShownSection.turn_id.in_(decided)).order_by(ShownSection.rank)
+    for section in (await session.execute(sections)).scalars():
+        decided[section.turn_id].sections.append(SectionShown.model_validate(section))
+    return list(told.values())

@@ -1,0 +1,97 @@
+"""The state of a project at a glance."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import ClassVar
+
+from ouvidor.web.contexts.frame import Frame
+from ouvidor.web.contexts.inbox import Colleague
+
+
+@dataclass(frozen=True)
+class DayBar:
+    """One day (UTC) of the chart: where its bar stands, in per cent of the drawing, and whether it carries a label."""
+
+    day: date
+    conversations: int
+    messages: int
+    handovers: int
+    left: float
+    width: float
+    height: float
+    labelled: bool
+
+    @property
+    def middle(self) -> float:
+        """Where the label stands, in per cent from the left."""
+        return self.left + self.width / 2
+
+    @property
+    def slot(self) -> tuple[float, float]:
+        """Where the day begins and how wide it is, in per cent: the bar with the gap on both sides."""
+        return self.left - self.width / 4, self.width * 1.5
+
+
+@dataclass(frozen=True)
+class ReasonRow:
+    """How many hand-overs had this reason; `share` of the most frequent one, in whole per cent."""
+
+    reason: str
+    turns: int
+    share: int
+
+
+@dataclass(frozen=True)
+class HolderRow:
+    """Somebody who answers conversations now, and how many."""
+
+    name: str
+    conversations: int
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is still missing before the project does its work."""
+
+    knowledge: bool = False
+    conversations: bool = False
+    members: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is missing."""
+        return self.knowledge or self.conversations or self.members
+
+
+@dataclass(frozen=True)
+class OverviewPage:
+    """How the answering goes over the last `days` days, from `since` to today, and who waits and answers now.
+
+    `share_alone` is a whole percentage, None where there was no conversation; times are None where nobody replied;
+    `top` is the highest bar's number of conversations.
+    """
+
+    template: ClassVar[str] = "overview.html"
+    frame: Frame
+    days: int
+    since: date
+    waiting: int
+    longest_wait: timedelta | None
+    conversations: int
+    alone: int
+    share_alone: int | None
+    handovers: int
+    replies: int
+    median: timedelta | None
+    ninetieth: timedelta | None
+    bars: tuple[DayBar, ...]
+    top: int
+    reasons: tuple[ReasonRow, ...] = ()
+    holders: tuple[HolderRow, ...] = ()
+    members: tuple[Colleague, ...] = ()
+    steps: Steps = Steps()
+
+    @property
+    def there(self) -> int:
+        """How many of those who may answer are there."""
+        return sum(member.there for member in self.members)

@@ -1,0 +1,93 @@
+"""The overview: who waits, how much the bot answers by itself, why it hands over, and what to do next."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ouvidor.accounts.permissions import Permission
+from ouvidor.conversations.overview import Day, Overview, ReasonCount, read_overview
+from ouvidor.conversations.read import ConversationFilter, list_conversations
+from ouvidor.knowledge.read import count_sections
+from ouvidor.runtime import RuntimeDep
+from ouvidor.web.answers import show
+from ouvidor.web.contexts.inbox import Colleague
+from ouvidor.web.contexts.overview import DayBar, HolderRow, OverviewPage, ReasonRow, Steps
+from ouvidor.web.frames import frame_of
+from ouvidor.web.visits import Member, member_with
+
+BAR_SHARE = 2 / 3
+"""How much of a day's place its bar takes; the rest parts it from its neighbours."""
+
+LABELS = 8
+"""At most so many days carry a label."""
+
+router = APIRouter(include_in_schema=False)
+
+Onlooker = Annotated[Member, member_with(Permission.PROJECT_READ)]
+
+
+@router.get("/projects/{project}/overview")
+async def get_overview(
+    request: Request, rt: RuntimeDep, member: Onlooker, days: Annotated[Literal["7", "30"], Query()] = "7"
+) -> Response:
+    """The state of the project over a week or a month."""
+    project = member.project
+    async with rt.db.read() as session:
+        seen = await read_overview(session, project, rt.clock(), days=int(days))
+        sections = await count_sections(session, project.id)
+        any_talk = await list_conversations(session, project.id, ConversationFilter(), after=None, limit=1)
+    top = max((day.conversations for day in seen.days), default=0)
+    page = OverviewPage(
+        frame=frame_of(request, rt, member, "overview"),
+        days=int(days),
+        since=seen.since.date(),
+        waiting=seen.waiting,
+        longest_wait=seen.longest_wait,
+        conversations=seen.conversations,
+        alone=seen.alone,
+        share_alone=None if seen.share_alone is None else round(100 * seen.share_alone),
+        handovers=seen.turns.handover,
+        replies=seen.first_replies.replies,
+        median=_length(seen.first_replies.median),
+        ninetieth=_length(seen.first_replies.ninetieth),
+        bars=day_bars(seen.days, top),
+        top=top,
+        reasons=_reason_rows(seen.reasons),
+        holders=tuple(HolderRow(holder.name, holder.conversations) for holder in seen.holders),
+        members=tuple(Colleague(found.name, found.there, found.away) for found in seen.members),
+        steps=_steps(seen, sections, talked=bool(any_talk.data)),
+    )
+    return show(request, page)
+
+
+def day_bars(days: tuple[Day, ...], top: int) -> tuple[DayBar, ...]:
+    """The bars of these days side by side from a zero base; the highest takes the whole height. Today has a label."""
+    place = 100 / max(len(days), 1)
+    every = -(-len(days) // LABELS)
+    return tuple(
+        DayBar(
+            day=day.day,
+            conversations=day.conversations,
+            messages=day.messages,
+            handovers=day.turns.handover,
+            left=number * place + place * (1 - BAR_SHARE) / 2,
+            width=place * BAR_SHARE,
+            height=100 * day.conversations / top if top else 0.0,
+            labelled=(len(days) - 1 - number) % every == 0,
+        )
+        for number, day in enumerate(days)
+    )
+
+
+def _reason_rows(reasons: tuple[ReasonCount, ...]) -> tuple[ReasonRow, ...]:
+    most = max((reason.turns for reason in reasons), default=1)
+    return tuple(ReasonRow(reason.reason, reason.turns, round(100 * reason.turns / most)) for reason in reasons)
+
+
+def _steps(seen: Overview, sections: int, *, talked: bool) -> Steps:
+    return Steps(knowledge=sections == 0, conversations=not talked, members=len(seen.members) < 2)
+
+
+def _length(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)

@@ -1,0 +1,172 @@
+"""What the access tests need to know of each route: who it is for, a body it accepts, and ids of the own tenant."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from factories import Site, Tenant
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from sqlalchemy import select
+from starlette.routing import Mount
+
+from ouvidor.accounts.audit import COMMAND
+from ouvidor.accounts.invitations import invite
+from ouvidor.accounts.keys import issue_key
+from ouvidor.accounts.models import Project, User
+from ouvidor.accounts.permissions import Permission, Role
+from ouvidor.accounts.signins import open_signin
+from ouvidor.accounts.tokens import begin_family
+from ouvidor.accounts.users import join_project
+from ouvidor.conversations.models import Conversation
+from ouvidor.knowledge.models import Section
+from ouvidor.privacy.models import DataExport, Erasure
+from ouvidor.runtime import Runtime
+
+OPEN_FOLDERS = {"/static"}
+SAFE = {"get", "head"}
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path with the policies its dependencies state."""
+
+    method: str
+    path: str
+    policies: tuple[str, ...]
+    documented: bool
+
+    def permission(self, kind: str) -> Permission | None:
+        """What `needs:` (API) or `member:` (page) asks for."""
+        found = (policy.removeprefix(f"{kind}:") for policy in self.policies if policy.startswith(f"{kind}:"))
+        return next((Permission(name) for name in found), None)
+
+    @property
+    def streams(self) -> bool:
+        """An answer without an end; who may open it is tested here, what it says in test_live.py."""
+        return self.path.endswith("/events")
+
+
+def policies(dependant: Dependant | None) -> list[str]:
+    if dependant is None:
+        return []
+    own = getattr(dependant.call, "policy", None)
+    return ([own] if own else []) + [found for part in dependant.dependencies for found in policies(part)]
+
+
+def all_routes(app: FastAPI) -> Iterator[Route]:
+    """Every method of every route of the app, included routers unfolded."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, Mount):
+            yield Route("get", context.path, ("public",) if context.path in OPEN_FOLDERS else (), documented=False)
+            continue
+        found = tuple(policies(getattr(context, "dependant", None)))
+        for method in sorted(getattr(route, "methods", None) or ()):
+            yield Route(method.lower(), context.path, found, getattr(route, "include_in_schema", False))
+
+
+def api_routes(app: FastAPI) -> list[Route]:
+    """What the OpenAPI document says needs a credential, with what it needs."""
+    known = {(route.method, route.path): route for route in all_routes(app)}
+    return [
+        known[method, path]
+        for path, methods in app.openapi()["paths"].items()
+        for method, told in methods.items()
+        if told.get("security")
+    ]
+
+
+def page_routes(app: FastAPI) -> list[Route]:
+    """The pages of a project."""
+    return [
+        route
+        for route in all_routes(app)
+        if route.method != "head" and any(policy.startswith("member:") for policy in route.policies)
+    ]
+
+
+async def add_person(rt: Runtime, name: str, *places: tuple[Project, Role], operator: bool = False) -> User:
+    """A member without a password that fits: they get in by tokens and cookies made here."""
+    async with rt.db.begin() as session:
+        user = User(username=name, name="", password_hash="none", operator=operator, demo=False, created_at=rt.clock())
+        session.add(user)
+        await session.flush()
+        for project, role in places:
+            await join_project(session, user.id, project.id, role, rt.clock())
+    return user
+
+
+async def bearer_of(rt: Runtime, user: User, project: Project | None) -> dict[str, str]:
+    async with rt.db.begin() as session:
+        pair = await begin_family(session, rt.secret, user, project, program="test", now=rt.clock())
+    return {"Authorization": f"Bearer {pair.access}"}
+
+
+async def cookie_of(rt: Runtime, user: User) -> str:
+    async with rt.db.begin() as session:
+        return await open_signin(session, user, now=rt.clock(), hours=1)
+
+
+async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
+    """A new id of each kind that a path may name, all of this tenant."""
+    now, project = rt.clock(), tenant.project
+    member = await add_person(rt, f"member-{uuid4().hex[:8]}", (project, Role.AGENT))
+    async with rt.db.begin() as session:
+        mine = Section.project_id == project.id
+        section = (await session.execute(select(Section.id).where(mine).limit(1))).scalar_one()
+        talk = Conversation(
+            project_id=project.id, helpdesk_id=f"own-{uuid4().hex[:8]}", created_at=now, last_message_at=now
+        )
+        told = {"project_id": project.id, "requested_by": "test", "requested_at": now}
+        erasure = Erasure(kind="conversation", state="done", done_at=now, **told)
+        week = now + timedelta(days=7)
+        export = DataExport(
+            kind="customer", subject="c", state="done", content=b"{}", done_at=now, expires_at=week, **told
+        )
+        session.add_all([talk, erasure, export])
+        await session.flush()
+        key = await issue_key(session, project, label="other", now=now)
+        invitation = await invite(session, project, Role.VIEWER, "somebody", actor=COMMAND, now=now)
+        ids: dict[str, UUID] = {
+            "section_id": section,
+            "conversation_id": talk.id,
+            "user_id": member.id,
+            "key_id": key.id,
+            "invitation_id": invitation.id,
+            "erasure_id": erasure.id,
+            "export_id": export.id,
+        }
+    return {name: str(value) for name, value in ids.items()} | {"deed": "claim"}
+
+
+def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str, Any]:
+    """What to send so that the route accepts it from its own tenant."""
+    name = site.own.project.name
+    row = json.dumps({"id": uuid4().hex, "content": "y"}).encode()
+    bodies: dict[tuple[str, str], dict[str, Any]] = {
+        ("post", "/conversations/completions"): {
+            "json": {"helpdeskId": 1, "projectName": name, "messages": [{"role": "USER", "content": "hi"}]}
+        },
+        ("post", "/api/v1/sections"): {"json": {"sections": [{"id": uuid4().hex, "content": "y"}]}},
+        ("post", "/api/v1/sections/import"): {"files": {"file": ("a.jsonl", row)}},
+        ("post", "/api/v1/sections/search"): {"json": {"query": "breakfast"}},
+        ("patch", "/api/v1/project"): {"json": {"max_clarifications": 1}},
+        ("post", "/api/v1/projects"): {"json": {"name": f"p-{uuid4().hex[:8]}", "title": "New"}},
+        ("patch", "/api/v1/members/{user_id}"): {"json": {"role": "viewer"}},
+        ("post", "/api/v1/invitations"): {"json": {"role": "viewer", "invitee": "x"}},
+        ("post", "/api/v1/keys"): {"json": {"label": "x", "scopes": ["project:read"]}},
+        ("post", "/api/v1/conversations/{conversation_id}/reply"): {"json": {"text": "x"}},
+        ("put", "/api/v1/presence"): {"json": {"away": True}},
+        ("post", "/api/v1/erasures"): {"json": {"kind": "conversation", "id": ids["conversation_id"]}},
+        ("post", "/api/v1/erasures/check"): {"json": {"kind": "conversation", "id": ids["conversation_id"]}},
+        ("post", "/api/v1/exports"): {"json": {"kind": "conversation", "id": ids["conversation_id"]}},
+        ("post", "/api/v1/auth/password"): {"json": {"old": PASSWORD, "new": f"{PASSWORD} 2"}},
+        ("patch", "/api/v1/me"): {"json": {"name": "Ana"}},
+    }
+    return bodies.get((method, path), {})
