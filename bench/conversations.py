@@ -3,8 +3,9 @@
     python bench/conversations.py [--conversations 10000] [--rounds 5]
 
 Each conversation has ten messages and five turns with five sections each; a second project has as many, so that nothing
-is fast because the table is empty otherwise. Prints medians in milliseconds, of the first page and of the next, and
-the seconds of one erasure of all conversations of a customer and of one by retention.
+is fast because the table is empty otherwise. Prints medians in milliseconds, of the first page and of the next, of a
+change until the last of 100 listeners has it, and the seconds of one erasure of all conversations of a customer and of
+one by retention.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -27,6 +29,7 @@ from ouvidor.conversations.inbox import inbox_counts
 from ouvidor.conversations.overview import read_overview
 from ouvidor.conversations.read import ConversationFilter, list_conversations, read_conversation, read_turns
 from ouvidor.engines.embeddings import NoEmbedder
+from ouvidor.live import Change, announce
 from ouvidor.migrations.run import upgrade
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.privacy.erase import carry_out_erasure, order_erasure
@@ -156,6 +159,21 @@ async def single(rt: Runtime, project: Project, rounds: int) -> None:
         print(f"{name:34} {await milliseconds(rt, deed, rounds):6.1f} ms", flush=True)
 
 
+async def arrivals(rt: Runtime, project: Project, rounds: int) -> None:
+    """Print how long a committed change takes to the last of 100 listeners of this process."""
+    times: list[float] = []
+    async with AsyncExitStack() as listening:
+        queues = [await listening.enter_async_context(rt.changes.follow(project.id)) for _ in range(100)]
+        for _ in range(20 * rounds):
+            begun = time.perf_counter()
+            async with rt.db.begin() as session:
+                await announce(session, project.id, Change("message", uuid4(), "bot", None, 1))
+            for queue in queues:
+                await queue.get()
+            times.append((time.perf_counter() - begun) * 1000)
+    print(f"{'a change, to 100 listeners':34} {statistics.median(times):6.1f} ms", flush=True)
+
+
 async def erasures(rt: Runtime, conversations: int) -> None:
     """Print the time of one erasure of everything, ordered for a customer and by retention."""
     for name, age in (("by customer", 0), ("by retention", 31 * 24 * 60)):
@@ -191,6 +209,7 @@ async def run(conversations: int, rounds: int) -> None:
                 )
                 await lists(rt, ours, rounds)
                 await single(rt, ours, rounds)
+                await arrivals(rt, ours, rounds)
                 await erasures(rt, conversations)
 
 
