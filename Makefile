@@ -51,6 +51,8 @@ looks: setup ## Every page in every language, theme and width; pictures in looks
 
 bench: setup ## The figures of docs/quality.md that need no data of others
 	$(BIN)/python bench/search.py
+	$(BIN)/python bench/conversations.py
+	$(BIN)/python bench/sign_in.py
 
 requirements: setup ## Compile requirements/*.txt anew from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh
