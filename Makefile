@@ -41,13 +41,13 @@ test: lint unit browser ## Everything
 unit: setup
 	$(PYTEST) -n $(PARALLEL) -m "not browser"
 
-browser: setup ## The browser tests, in a process of their own
+browser: setup ## The browser tests, each process with a browser and a site of its own
 	sh tests/install_browser.sh
-	$(PYTEST) -m browser
+	$(PYTEST) -n $(PARALLEL) -m browser
 
 looks: setup ## Every page in every language, theme and width; pictures in looks/
 	sh tests/install_browser.sh
-	OUVIDOR_LOOKS=all $(PYTEST) -m browser tests/test_looks.py
+	OUVIDOR_LOOKS=all $(PYTEST) -n $(PARALLEL) -m browser tests/test_looks.py
 
 bench: setup ## The figures of docs/quality.md that need no data of others
 	$(BIN)/python bench/search.py

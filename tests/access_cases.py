@@ -91,6 +91,12 @@ def page_routes(app: FastAPI) -> list[Route]:
     ]
 
 
+def signed_in_routes(app: FastAPI) -> list[Route]:
+    """All pages that need a sign-in: those of a project, and a person's own."""
+    own = [route for route in all_routes(app) if route.method != "head" and "person" in route.policies]
+    return [*page_routes(app), *own]
+
+
 async def add_person(rt: Runtime, name: str, *places: tuple[Project, Role], operator: bool = False) -> User:
     """A member without a password that fits: they get in by tokens and cookies made here."""
     async with rt.db.begin() as session:
@@ -161,6 +167,7 @@ def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str
         ("patch", "/api/v1/members/{user_id}"): {"json": {"role": "viewer"}},
         ("post", "/api/v1/invitations"): {"json": {"role": "viewer", "invitee": "x"}},
         ("post", "/api/v1/keys"): {"json": {"label": "x", "scopes": ["project:read"]}},
+        ("post", "/api/v1/conversations/{conversation_id}/pass-on"): {"json": {"to": ids["user_id"]}},
         ("post", "/api/v1/conversations/{conversation_id}/reply"): {"json": {"text": "x"}},
         ("put", "/api/v1/presence"): {"json": {"away": True}},
         ("post", "/api/v1/erasures"): {"json": {"kind": "conversation", "id": ids["conversation_id"]}},

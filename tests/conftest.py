@@ -12,8 +12,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from factories import Site, build_site
+from fastapi import FastAPI
 
+from ouvidor.accounts import passwords
 from ouvidor.app import create_app
 from ouvidor.engines.base import Engine
 from ouvidor.engines.embeddings import Embedder, NoEmbedder
@@ -29,6 +33,21 @@ TEMPLATE = "ouvidor_template"
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def production_hasher() -> Generator[PasswordHasher]:
+    """Hashing a password takes long by design; here next to nothing, except in tests that ask for `full_work`."""
+    production = passwords._HASHER
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher.from_parameters(CHEAPEST))
+        yield production
+
+
+@pytest.fixture
+def full_work(production_hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parameters of production for this test."""
+    monkeypatch.setattr(passwords, "_HASHER", production_hasher)
 
 
 def quickest_place() -> Path:
@@ -140,8 +159,21 @@ async def client(rt: Runtime) -> AsyncGenerator[httpx.AsyncClient]:
         yield http
 
 
+_ready: list[FastAPI] = []
+
+
+def app_on(rt: Runtime) -> FastAPI:
+    """The app on this runtime; routes, templates and the API document, alike for all, are prepared once per process."""
+    if not _ready:
+        _ready.append(create_app(rt))
+    app = create_app(rt)
+    app.router, app.openapi = _ready[0].router, _ready[0].openapi
+    app.state.renderer = _ready[0].state.renderer
+    return app
+
+
 @asynccontextmanager
 async def client_of(rt: Runtime) -> AsyncGenerator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(rt), client=("127.0.0.1", 50000), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app_on(rt), client=("127.0.0.1", 50000), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
         yield http

@@ -328,9 +328,22 @@ def audit_pages(frame: Frame) -> list[Page]:
         *("invitation.issued", "invitation.revoked", "invitation.accepted", "key.issued", "key.revoked"),
         *("knowledge.imported", "section.added", "section.changed", "section.removed", "conversation.claimed"),
         *("conversation.taken_over", "conversation.released", "conversation.closed", "conversation.reopened"),
+        *("conversation.passed_on", "conversation.returned_to_queue"),
         *("privacy.erasure_requested", "privacy.erased", "privacy.exported", "privacy.export_fetched", HOSTILE),
     )
-    row = AuditRow(NOW, "user", HOSTILE, "", HOSTILE, ((HOSTILE, HOSTILE),), HOSTILE, HOSTILE, HOSTILE, ("mode",), 2)
+    row = AuditRow(
+        NOW,
+        "user",
+        HOSTILE,
+        "",
+        HOSTILE,
+        ((HOSTILE, HOSTILE),),
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+        ("mode",),
+        (("added", 1), ("changed", 2), ("removed", 3)),
+    )
     rows = tuple(replace(row, action=action) for action in actions)
     doers = tuple(replace(row, actor_kind=kind, subject="") for kind in ("key", "command", "system"))
     log = AuditLogPage(frame, (*rows, *doers), ("project", "member"), (AuditActor("018f", HOSTILE),))

@@ -22,15 +22,16 @@ from access_cases import (
     cookie_of,
     own_ids,
     page_routes,
+    signed_in_routes,
 )
-from conftest import MovedClock
+from conftest import MovedClock, app_on
 from factories import Site
 from sqlalchemy import func, select
 
 from ouvidor.accounts.keys import issue_key, revoke_key
-from ouvidor.accounts.models import AuditEntry
+from ouvidor.accounts.models import AuditEntry, SignIn
 from ouvidor.accounts.permissions import KEY_SCOPES, PERMISSIONS, Permission, Role
-from ouvidor.accounts.signins import COOKIE, form_token
+from ouvidor.accounts.signins import COOKIE, close_signin, form_token
 from ouvidor.accounts.tokens import signing_key
 from ouvidor.app import create_app
 from ouvidor.runtime import Runtime
@@ -53,7 +54,7 @@ UNNOTED = {
 
 
 def test_every_route_states_its_policy(rt: Runtime) -> None:
-    routes = list(all_routes(create_app(rt)))
+    routes = list(all_routes(app_on(rt)))
     assert len(routes) > 60
     assert [route.path for route in routes if not route.policies] == []
 
@@ -123,7 +124,7 @@ async def test_nobody_enters_without_a_credential_in_force(
         == claims
     )
     before = await entries(rt)
-    routes = api_routes(create_app(rt))
+    routes = api_routes(app_on(rt))
     assert len(routes) > 40
     for route in routes:
         for name, headers in tried.items():
@@ -140,7 +141,7 @@ async def test_each_role_may_do_what_the_table_says(rt: Runtime, site: Site, cli
         person = await add_person(rt, f"the-{role}", (site.own.project, role))
         headers = await bearer_of(rt, person, site.own.project)
         ids = await own_ids(rt, site.own)
-        for route in api_routes(create_app(rt)):
+        for route in api_routes(app_on(rt)):
             permission = route.permission("needs")
             if permission is None or (route.streams and permission in PERMISSIONS[role]):
                 continue
@@ -163,7 +164,7 @@ async def test_a_person_of_another_tenant_finds_nothing(rt: Runtime, site: Site,
     ids = await own_ids(rt, site.own)
     stranger = await add_person(rt, "stranger", (site.other.project, Role.OWNER))
     for headers in (site.other.headers, await bearer_of(rt, stranger, site.other.project)):
-        for route in api_routes(create_app(rt)):
+        for route in api_routes(app_on(rt)):
             if route.permission("needs") is None or route.streams:
                 continue
             if "Bearer ouv_live_" in headers["Authorization"] and route.permission("needs") not in KEY_SCOPES:
@@ -188,7 +189,7 @@ async def test_every_id_in_a_path_is_tried_one_by_one(rt: Runtime, site: Site, c
     stranger = await add_person(rt, "stranger", (site.other.project, Role.OWNER))
     headers = await bearer_of(rt, stranger, site.other.project)
     tried = 0
-    for route in api_routes(create_app(rt)):
+    for route in api_routes(app_on(rt)):
         for name in IDS.findall(route.path):
             assert name in foreign, f"own_ids makes no {name}"
             strangers = {**{other: str(UUID(int=7)) for other in foreign}, name: foreign[name]}
@@ -201,7 +202,7 @@ async def test_every_id_in_a_path_is_tried_one_by_one(rt: Runtime, site: Site, c
 async def test_what_changes_something_leaves_an_entry(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     """Every unsafe operation, done by an owner, is in the audit log under their name."""
     silent: list[str] = []
-    for route in api_routes(create_app(rt)):
+    for route in api_routes(app_on(rt)):
         permission = route.permission("needs")
         if route.method == "get" or permission is None or route.path in UNNOTED:
             continue
@@ -228,7 +229,7 @@ BEFORE = {
 
 async def test_a_key_without_the_scope_is_refused(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     ids = await own_ids(rt, site.own)
-    for route in api_routes(create_app(rt)):
+    for route in api_routes(app_on(rt)):
         permission = route.permission("needs")
         async with rt.db.begin() as session:
             others = tuple(other for other in KEY_SCOPES if other != permission)
@@ -239,7 +240,7 @@ async def test_a_key_without_the_scope_is_refused(rt: Runtime, site: Site, clien
 
 async def test_pages_are_for_those_whose_role_allows_them(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     own = site.own.project
-    routes = page_routes(create_app(rt))
+    routes = page_routes(app_on(rt))
     assert len(routes) > 25
     for role in Role:
         person = await add_person(rt, f"the-{role}", (own, role))
@@ -268,7 +269,7 @@ async def test_pages_of_another_tenant_do_not_exist(rt: Runtime, site: Site, cli
     stranger = await add_person(rt, "stranger", (site.other.project, Role.OWNER))
     cookie = await cookie_of(rt, stranger)
     form = {"form_token": form_token(rt.secret, cookie)}
-    for route in page_routes(create_app(rt)):
+    for route in page_routes(app_on(rt)):
         sent = {"data": form} if route.method == "post" else {}
         ours = route.path.format(project=site.own.project.name, **ids)
         client.cookies.clear()
@@ -284,15 +285,52 @@ async def test_pages_of_another_tenant_do_not_exist(rt: Runtime, site: Site, cli
             assert response.status_code in {404, 422}, (route, response.text)
 
 
+async def test_pages_open_to_no_cookie_but_one_in_force(
+    rt: Runtime, site: Site, client: httpx.AsyncClient, clock: MovedClock
+) -> None:
+    """Every page, a person's own as well: expired, signed out, forged, or another credential in its place."""
+    owner = await add_person(rt, "owner", (site.own.project, Role.OWNER))
+    expired = await cookie_of(rt, owner)
+    clock.advance(hours=1)
+    ended, good = await cookie_of(rt, owner), await cookie_of(rt, owner)
+    async with rt.db.begin() as session:
+        await close_signin(session, ended)
+        digest = (await session.execute(select(SignIn.digest).where(SignIn.expires_at > rt.clock()))).scalar_one()
+    token = (await bearer_of(rt, owner, site.own.project))["Authorization"].removeprefix("Bearer ")
+    forged = (
+        expired,
+        ended,
+        "x" * 43,
+        f"{good[:-1]}!",
+        good.swapcase(),
+        digest.hex(),
+        str(owner.id),
+        token,
+        site.own.key,
+    )
+    names = {"project": site.own.project.name, "text": "ouv_join_x"} | await own_ids(rt, site.own)
+    before = await entries(rt)
+    routes = signed_in_routes(app_on(rt))
+    assert {"/", "/account", "/projects", "/join/{text}"} <= {route.path for route in routes}
+    for route in routes:
+        for cookie in forged:
+            client.cookies.set(COOKIE, cookie)
+            sent = {"data": {"form_token": form_token(rt.secret, cookie)}} if route.method == "post" else {}
+            response = await client.request(route.method, route.path.format(**names), headers=OWN_PAGE, **sent)
+            assert response.status_code == 303, (route, cookie, response.text)
+            assert response.headers["location"].startswith("/sign-in"), (route, cookie)
+    assert await entries(rt) == before
+
+
 async def test_pages_take_no_form_without_its_token(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     owner = await add_person(rt, "owner", (site.own.project, Role.OWNER))
     client.cookies.set(COOKIE, await cookie_of(rt, owner))
     ids = await own_ids(rt, site.own)
     before = await entries(rt)
-    for route in page_routes(create_app(rt)):
+    for route in signed_in_routes(app_on(rt)):
         if route.method != "post":
             continue
-        path = route.path.format(project=site.own.project.name, **ids)
+        path = route.path.format(project=site.own.project.name, text="ouv_join_x", **ids)
         response = await client.post(path, data={"form_token": "0" * 64}, headers=OWN_PAGE)
         assert response.status_code == 403, (route, response.text)
     assert await entries(rt) == before
@@ -315,7 +353,7 @@ async def test_demo_keys_work_from_this_machine_only(rt: Runtime, site: Site) ->
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, 403),
         ("127.0.0.1", {"Forwarded": "for=203.0.113.9"}, 403),
     ):
-        transport = httpx.ASGITransport(create_app(rt), client=(address, 5))
+        transport = httpx.ASGITransport(app_on(rt), client=(address, 5))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             response = await http.get("/api/v1/project", headers=headers | extra)
         assert response.status_code == status

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from command_line import CommandLine
 from factories import HOTEL
 
 from ouvidor.postgres import EmbeddedPostgres
@@ -18,45 +19,55 @@ from ouvidor.postgres import EmbeddedPostgres
 pytestmark = pytest.mark.slow
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+PROGRAM = str(Path(sys.executable).with_name("ouvidor"))
 
 
 @pytest.fixture(scope="module")
-def run(test_folder: Path) -> Generator[Run]:
-    """Runs `ouvidor …` in an installation of its own; a process that stays keeps its database warm."""
+def folder(test_folder: Path) -> Generator[Path]:
+    """The data folder of an installation of its own."""
     folder = test_folder / f"cli-{uuid4().hex[:8]}"
     folder.mkdir(mode=0o711)
     if (test_folder / "models").exists():
         (folder / "models").symlink_to(test_folder / "models")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OUVIDOR_")}
-    environment |= {"OUVIDOR_DATA_DIR": str(folder), "NO_COLOR": "1", "COLUMNS": "160"}
-
-    def run_one(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        program = str(Path(sys.executable).with_name("ouvidor"))
-        return subprocess.run(
-            [program, *words], env=environment | more, cwd=folder, capture_output=True, text=True, check=False
-        )
-
-    yield run_one
+    yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def shop(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project `shop` with the hotel's sections, imported from a file with one broken row."""
+def run(folder: Path) -> Generator[Run]:
+    """Runs `ouvidor …` in the folder."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OUVIDOR_")}
+    environment |= {"OUVIDOR_DATA_DIR": str(folder), "NO_COLOR": "1", "COLUMNS": "160"}
+
+    def run_one(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return commands.run(words, environment | more, folder)
+
+    commands = CommandLine()
+    yield run_one
+    commands.close()
+
+
+@pytest.fixture(scope="module")
+def shop(run: Run, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A project `shop` with the hotel's sections, imported from a file with one broken row.
+
+    The first command makes, starts and stops the database; afterwards this process keeps it running for the others.
+    """
     made = run("project", "create", "shop", "--json")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["key"].startswith("ouv_live_")
     file = tmp_path_factory.mktemp("knowledge") / "hotel.jsonl"
     file.write_text("\n".join([*(json.dumps(section) for section in HOTEL), "{broken"]))
-    return file
+    with EmbeddedPostgres(folder):
+        yield file
 
 
 def as_json(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout)
 
 
-def test_help_names_every_command(run: Run) -> None:
-    told = run("--help").stdout
+def test_help_names_every_command() -> None:
+    told = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     for command in (
         "serve",
         "worker",
@@ -136,6 +147,15 @@ def test_members_are_invited_given_roles_and_removed(run: Run, shop: Path) -> No
     assert run("member", "remove", "bia", "-p", "shop").returncode == 0
     gone = run("member", "remove", "bia", "-p", "shop")
     assert (gone.returncode, "no member with the user name bia" in gone.stderr) == (1, True)
+
+
+def test_the_installed_program_does_the_same(run: Run, shop: Path, folder: Path) -> None:
+    """The other tests fork a process that has the libraries; this one calls what a person calls."""
+    assert shop.exists()
+    environment = os.environ | {"OUVIDOR_DATA_DIR": str(folder)}
+    words = ("project", "list", "--json")
+    done = subprocess.run([PROGRAM, *words], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == run(*words).stdout != ""
 
 
 def test_doctor_says_what_to_do(run: Run, shop: Path) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from ouvidor.accounts.keys import UnknownApiKey, holder_of
 from ouvidor.accounts.login import log_in
+from ouvidor.accounts.models import AuditEntry
 from ouvidor.conversations.models import Conversation
 from ouvidor.demo.load import COMPANIES, load_demo
 from ouvidor.engines.embeddings import Embedder, load_embedder
@@ -62,6 +63,11 @@ async def test_conversations_are_played_once_and_some_wait(rt: Runtime) -> None:
     assert by_status["waiting"] >= 3
     assert {row.holder_name for row in rows if row.status == "person"} == {"Ana Prado"}
     assert all(row.customer_id and row.last_message_at <= rt.clock() for row in rows)
+    async with rt.db.read() as session:
+        told = (await session.execute(select(AuditEntry.project_id, AuditEntry.at).order_by(AuditEntry.id))).all()
+    for project_id in {row.project_id for row in told if row.project_id}:
+        moments = [row.at for row in told if row.project_id == project_id]
+        assert moments == sorted(moments)
     await load_demo(rt)
     async with rt.db.read() as session:
         again = (await session.execute(select(Conversation.id, Conversation.messages))).all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +14,9 @@ from factories import Site
 from sqlalchemy import delete, select, update
 
 from ouvidor.accounts.keys import issue_key
-from ouvidor.accounts.models import AuditEntry, IdempotencyKey, Membership, Project
+from ouvidor.accounts.models import ApiKey, AuditEntry, IdempotencyKey, Membership, Project
 from ouvidor.accounts.permissions import Role
-from ouvidor.accounts.presence import note_presence
+from ouvidor.accounts.presence import note_presence, set_away
 from ouvidor.conversations.abandoned import return_abandoned
 from ouvidor.conversations.models import Conversation, Message
 from ouvidor.conversations.overview import read_overview
@@ -157,6 +157,46 @@ async def test_taking_over_needs_a_manager(rt: Runtime, desk: Desk) -> None:
     assert await desk.last(talk) == ("system", JOINED.format("marta"))
     assert (await desk.does("ana", "reply", talk, {"text": "still me"})).status_code == 409
     assert await log_of(rt) == [("claimed", "ana"), ("taken_over", "marta")]
+
+
+async def test_a_conversation_is_passed_on_to_a_colleague(rt: Runtime, desk: Desk, clock: MovedClock) -> None:
+    talk = await desk.handed_over()
+    began = clock.now
+    await desk.does("ana", "claim", talk)
+    passed = (await desk.does("ana", "pass-on", talk, {"to": str(desk.ids["bruno"])})).json()
+    assert (passed["status"], passed["holder_name"], passed["holder_id"]) == ("person", "bruno", str(desk.ids["bruno"]))
+    assert datetime.fromisoformat(passed["waiting_since"]) == began
+    assert await desk.last(talk) == ("system", JOINED.format("bruno"))
+    assert (await desk.does("ana", "reply", talk, {"text": "still me"})).status_code == 409
+    assert (await desk.does("bruno", "reply", talk, {"text": "Here."})).status_code == 201
+    again = await desk.does("bruno", "pass-on", talk, {"to": str(desk.ids["bruno"])})
+    assert again.json()["messages"] == passed["messages"] + 1
+    assert await log_of(rt) == [("claimed", "ana"), ("passed_on", "ana")]
+    async with rt.db.read() as session:
+        query = select(AuditEntry.details).where(AuditEntry.action == "conversation.passed_on")
+        assert (await session.execute(query)).scalar_one() == {"name": "bruno"}
+
+
+async def test_passing_on_is_for_who_holds_it_or_manages(desk: Desk) -> None:
+    talk = await desk.handed_over()
+    to_bruno, to_ana = {"to": str(desk.ids["bruno"])}, {"to": str(desk.ids["ana"])}
+    assert code(await desk.does("bruno", "pass-on", talk, to_ana)) == "not_held"
+    assert (await desk.does("marta", "pass-on", talk, to_ana)).json()["holder_name"] == "ana"
+    assert code(await desk.does("bruno", "pass-on", talk, to_bruno)) == "held_by_another"
+    assert (await desk.does("marta", "pass-on", talk, to_bruno)).json()["holder_name"] == "bruno"
+    await desk.does("bruno", "close", talk)
+    assert code(await desk.does("marta", "pass-on", talk, to_ana)) == "conversation_closed"
+
+
+@pytest.mark.parametrize("who", ["vera", "stranger", "key"])
+async def test_nothing_is_passed_on_to_who_may_not_answer_here(rt: Runtime, desk: Desk, who: str) -> None:
+    stranger = await add_person(rt, "stranger", (desk.site.other.project, Role.OWNER))
+    talk = await desk.handed_over()
+    key = UUID((await desk.does("key", "claim", talk)).json()["holder_id"])
+    to = {**desk.ids, "stranger": stranger.id, "key": key}[who]
+    refused = await desk.does("key", "pass-on", talk, {"to": str(to)})
+    assert (refused.status_code, code(refused)) == (422, "unknown_colleague")
+    assert (await desk.read(talk))["holder_name"] == "test"
 
 
 async def test_a_viewer_reads_and_does_nothing(desk: Desk) -> None:
@@ -433,13 +473,33 @@ async def test_an_answered_customer_waits_for_nobody(rt: Runtime, desk: Desk, cl
     assert await return_abandoned(rt) == 0
 
 
-async def test_a_member_who_was_removed_keeps_no_customer_waiting(rt: Runtime, desk: Desk, clock: MovedClock) -> None:
+ENDS = {
+    "ana": delete(Membership).where(Membership.role == Role.AGENT),
+    "bruno": update(Membership).where(Membership.role == Role.AGENT).values(role=Role.VIEWER),
+    "key": update(ApiKey).values(revoked_at=datetime(2026, 11, 21, tzinfo=UTC)),
+}
+
+
+@pytest.mark.parametrize("who", ENDS)
+async def test_who_may_answer_no_more_keeps_no_customer_waiting(rt: Runtime, desk: Desk, who: str) -> None:
+    talk, other = await desk.handed_over("1"), await desk.handed_over("2")
+    await desk.does(who, "claim", talk)
+    await desk.does("marta", "claim", other)
+    assert await return_abandoned(rt) == 0
+    async with rt.db.begin() as session:
+        await session.execute(ENDS[who])
+    assert await return_abandoned(rt) == 1
+    assert [row["id"] for row in (await desk.get("/api/v1/handovers", "marta"))["data"]] == [talk]
+
+
+async def test_a_person_who_is_away_keeps_no_customer_waiting(rt: Runtime, desk: Desk, clock: MovedClock) -> None:
     talk = await desk.handed_over()
     await desk.does("ana", "claim", talk)
     clock.advance(minutes=30)
     await _seen(rt, desk, "ana")
+    assert await return_abandoned(rt) == 0
     async with rt.db.begin() as session:
-        await session.execute(delete(Membership).where(Membership.user_id == desk.ids["ana"]))
+        await set_away(session, desk.site.own.project.id, desk.ids["ana"], clock(), away=True)
     assert await return_abandoned(rt) == 1
 
 

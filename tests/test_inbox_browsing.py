@@ -4,7 +4,7 @@ import re
 from collections.abc import Generator
 
 import pytest
-from browsing import BREAKFAST, LiveSite, Visit, open_context, sign_in, visit
+from browsing import AGENT, BREAKFAST, PASSWORD, LiveSite, Visit, open_context, sign_in, visit
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from ouvidor.agent.reply import Draft
@@ -94,7 +94,7 @@ def test_customer_who_exhausts_two_clarifications_is_answered_by_a_person(
     helpdesk = hand_over(asking, live)
     expect(asking.locator("#turns")).to_contain_text("I am passing you on to a person in our team")
     expect(asking.locator("#state")).to_contain_text("Waits for a person")
-    expect(asking.locator("#answering")).to_contain_text("A person has been called")
+    expect(asking.locator("#answering")).to_contain_text("The bot answers until a person joins.")
     row = row_of(desk, helpdesk)
     expect(row).to_contain_text("the one of breakfast")
     expect(row).to_contain_text("Still unclear after asking back")
@@ -166,6 +166,28 @@ def test_who_comes_second_is_told_who_was_first(
     context.close()
 
 
+def test_conversation_is_passed_on_to_a_colleague(
+    browser: Browser, customer: Visit, agent: Visit, live: LiveSite, ana_in: str
+) -> None:
+    helpdesk = hand_over(customer.page, live)
+    context = open_context(browser, ana_in)
+    other = visit(context, live)
+    other.page.goto(f"{live.url}/projects/seaside/inbox?tab=mine")
+    choose(agent.page, helpdesk)
+    agent.page.keyboard.press("c")
+    expect(agent.page.locator("#reply")).to_be_focused()
+    agent.page.keyboard.press("Escape")
+    agent.page.keyboard.press("p")
+    agent.page.get_by_role("button", name=re.compile("^Ana")).click()
+    expect(agent.page.locator("#foot")).to_contain_text("answers this customer.")
+    expect(customer.page.locator("#turns .notice").last).to_contain_text("Ana Carolina")
+    choose(other.page, helpdesk)
+    write(other.page, "I know about this one.")
+    expect(customer.page.locator("#turns .word")).to_contain_text("I know about this one.")
+    assert other.faults == []
+    context.close()
+
+
 def test_draft_outlives_a_take_over(agent: Visit, customer: Visit, live: LiveSite, desk: Visit) -> None:
     helpdesk = hand_over(customer.page, live)
     page = agent.page
@@ -207,15 +229,77 @@ def test_reply_survives_a_failing_connection_and_is_said_once(agent: Visit, cust
     agent.faults.clear()
 
 
+def test_who_was_signed_out_signs_in_and_finds_the_draft(agent: Visit, customer: Visit, live: LiveSite) -> None:
+    helpdesk = hand_over(customer.page, live)
+    page = agent.page
+    choose(page, helpdesk)
+    page.keyboard.press("c")
+    page.locator("#reply").fill("Not to be lost")
+    page.context.clear_cookies()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/sign-in"))
+    page.get_by_label("User name").fill(AGENT)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#desk-bar h2")).to_have_text(helpdesk)
+    expect(page.locator("#reply")).to_have_value("Not to be lost")
+
+
+def test_stream_that_a_proxy_refused_is_asked_for_again(
+    browser: Browser, live: LiveSite, agent_in: str, customer: Visit
+) -> None:
+    context = open_context(browser, agent_in)
+    opened = visit(context, live, failing=True)
+    page = opened.page
+    page.route("**/inbox/events", lambda route: route.fulfill(status=502), times=1)
+    page.goto(f"{live.url}/projects/seaside/inbox")
+    expect(page.locator("#offline")).to_be_visible()
+    expect(page.locator("#offline")).to_be_hidden(timeout=20_000)
+    expect(row_of(page, hand_over(customer.page, live))).to_be_visible()
+    context.close()
+
+
+def test_conversation_that_was_erased_leaves_the_screen(
+    browser: Browser, live: LiveSite, agent_in: str, customer: Visit
+) -> None:
+    helpdesk = hand_over(customer.page, live)
+    context = open_context(browser, agent_in)
+    opened = visit(context, live, failing=True)
+    page = opened.page
+    page.goto(f"{live.url}/projects/seaside/inbox")
+    choose(page, helpdesk)
+    page.route("**/inbox?*", lambda route: route.fulfill(status=404, body="<p>gone</p>", content_type="text/html"))
+    say(customer.page, "and another thing")
+    expect(page.locator("body")).to_have_text("gone")
+    context.close()
+
+
+def test_inbox_that_nobody_touches_says_so(browser: Browser, live: LiveSite, agent_in: str) -> None:
+    context = open_context(browser, agent_in)
+    opened = visit(context, live)
+    page = opened.page
+    page.clock.install()
+    page.goto(f"{live.url}/projects/seaside/inbox")
+    with page.expect_request("**/inbox/events?idle=yes"):
+        page.clock.fast_forward("01:01:00")
+    with page.expect_request(re.compile("/inbox/events$")):
+        page.keyboard.press("Shift")
+    assert opened.faults == []
+    context.close()
+
+
 def test_draft_outlives_another_conversation_and_a_reload(agent: Visit, customer: Visit, live: LiveSite) -> None:
     helpdesk = hand_over(customer.page, live)
     page = agent.page
     choose(page, helpdesk)
     page.keyboard.press("c")
     page.locator("#reply").press_sequentially("Half a thought")
-    page.keyboard.press("Escape")
-    page.keyboard.press("j")
+    page.locator("[data-tab=all]").click()
+    expect(page).to_have_url(re.compile("tab=all"))
+    row_of(page, "desk-held").click()
     expect(page.locator("#desk-bar h2")).not_to_have_text(helpdesk)
+    page.go_back()
+    expect(page.locator("#desk")).not_to_have_attribute("data-conversation", re.compile("."))
     page.go_back()
     expect(page.locator("#reply")).to_have_value("Half a thought")
     page.reload()

@@ -11,6 +11,7 @@ from factories import Tenant, build_tenant
 from page_visitor import OWN, enter, furnish
 
 from ouvidor.accounts.permissions import Role
+from ouvidor.accounts.presence import answering_members
 from ouvidor.agent.reply import Draft
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.history import Line
@@ -223,13 +224,37 @@ async def test_looking_is_a_sign_of_life_and_away_is_said(
 ) -> None:
     token = await enter(rt, client, tenant.project)
     await enter(rt, colleague, tenant.project, username="bruno", role=Role.AGENT)
-    assert "0 others here" in await look(client)
+    assert "Nobody else here" in await look(client)
     await look(colleague)
     assert "1 other here" in await look(client)
     away = await client.post(f"{INBOX}/presence", data={"form_token": token, "away": "yes"}, headers=OWN)
     assert (away.status_code, away.headers["location"]) == (303, f"{INBOX}?tab=waiting")
     assert "Be available" in await look(client)
-    assert "0 others here" in await look(colleague)
+    assert "Nobody else here" in await look(colleague)
+
+
+async def test_an_inbox_that_nobody_touches_is_no_sign_of_life(
+    rt: Runtime, client: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    await enter(rt, client, tenant.project)
+    assert (await client.get(INBOX, headers=OWN | {"X-Idle": "yes"})).status_code == 200
+    assert not await anybody_there(rt, tenant)
+    await client.get(INBOX, headers=OWN)
+    assert await anybody_there(rt, tenant)
+
+
+async def anybody_there(rt: Runtime, tenant: Tenant) -> bool:
+    async with rt.db.read() as session:
+        return any(member.there for member in await answering_members(session, tenant.project.id, rt.clock()))
+
+
+async def test_who_takes_one_that_waited_goes_on_among_their_own(
+    rt: Runtime, client: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    token = await enter(rt, client, tenant.project)
+    chosen = await hand_over(rt, tenant, "4711")
+    taken = await act(client, token, chosen, "claim", tab="waiting")
+    assert taken.headers["location"] == f"{INBOX}?tab=mine&conversation={chosen}"
 
 
 async def test_empty_inbox_says_what_it_is(rt: Runtime, client: httpx.AsyncClient, tenant: Tenant) -> None:

@@ -26,6 +26,7 @@ from ouvidor.accounts.invitations import (
 from ouvidor.accounts.models import AuditEntry, Invitation, Membership, Project, User
 from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.projects import places_of
+from ouvidor.accounts.throttle import MOST_REGISTRATIONS
 from ouvidor.errors import Conflict, Unprocessable
 from ouvidor.runtime import Runtime
 
@@ -181,8 +182,34 @@ async def test_a_taken_name_or_weak_password_leaves_the_invitation_as_it_was(
     assert (await client.post(ACCEPT, json=body | {"username": "a\0b"})).status_code == 422
     assert (await client.post(ACCEPT, json=body | {"operator": True})).status_code == 422
     with pytest.raises(Conflict):
-        await join_as_new_person(rt, made.text, "ana", PASSWORD)
+        await join_as_new_person(rt, made.text, "ana", PASSWORD, address="203.0.113.9")
     assert (await client.post(ACCEPT, json=body | {"username": "bia"})).status_code == 201
+
+
+async def test_an_invitation_does_not_tell_who_has_an_account(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    """Eight tries at a user name from one address, by the page and the API together, then even a free name waits."""
+    await add_person(rt, "ana")
+    first, second = await issue(rt, site.own.project), await issue(rt, site.own.project)
+    form = {"username": "ana", "password": PASSWORD}
+    own_page = {"Origin": "http://127.0.0.1:8000", "Accept": "text/html"}
+    for made in (first, second) * (MOST_REGISTRATIONS // 4):
+        assert (await client.post(ACCEPT, json=form | {"token": made.text})).status_code == 409
+        assert (await client.post(f"/join/{made.text}/account", data=form, headers=own_page)).status_code == 409
+    refused = await client.post(ACCEPT, json=form | {"token": second.text, "username": "bia"})
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "900")
+    page = await client.post(f"/join/{first.text}/account", data=form | {"username": "bia"}, headers=own_page)
+    assert (page.status_code, page.headers["retry-after"]) == (429, "900")
+    assert "Wait 15 minutes" in page.text
+    assert (await client.post(ACCEPT, json=form | {"token": "x"})).status_code == 404
+    assert (await join_as_new_person(rt, first.text, "bia", PASSWORD, address="203.0.113.9")).user.username == "bia"
+
+
+async def test_whoever_joins_gives_their_try_back(rt: Runtime, site: Site) -> None:
+    for number in range(MOST_REGISTRATIONS + 1):
+        made = await issue(rt, site.own.project)
+        await join_as_new_person(rt, made.text, f"person-{number}", PASSWORD, address="203.0.113.9")
 
 
 async def test_of_twenty_at_once_over_two_processes_one_joins(rt: Runtime, site: Site, opened: OpenRuntime) -> None:
@@ -213,7 +240,7 @@ async def test_of_many_new_people_at_once_one_account_is_made(rt: Runtime, site:
     async with opened() as second:
         done = await asyncio.gather(
             *(
-                join_as_new_person((rt, second)[number % 2], made.text, f"person-{number % 2}", PASSWORD)
+                join_as_new_person((rt, second)[number % 2], made.text, f"person-{number % 2}", PASSWORD, address="")
                 for number in range(6)
             ),
             return_exceptions=True,

@@ -149,6 +149,7 @@ async def test_a_key_is_made_listed_and_revoked_over_the_wire(
         {"scopes": ["members:write"]},
         {"expires_at": "2026-11-21T12:00:00Z"},
         {"expires_at": "2030-01-01T00:00:00"},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
         {"demo": True},
     ],
 )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,20 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from access_cases import add_person, bearer_of
+from access_cases import add_person, bearer_of, cookie_of
 from conftest import OpenRuntime
 from factories import Site, Tenant
 from sqlalchemy import delete, text
 from sqlalchemy.pool import QueuePool
 
+from ouvidor.accounts.audit import COMMAND
 from ouvidor.accounts.keys import issue_key
-from ouvidor.accounts.models import ApiKey
+from ouvidor.accounts.login import sign_out_everywhere
+from ouvidor.accounts.members import change_role, remove_member
+from ouvidor.accounts.models import ApiKey, Project, User
 from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.presence import answering_members
+from ouvidor.accounts.signins import COOKIE
 from ouvidor.app import create_app
 from ouvidor.conversations import stream
 from ouvidor.live import MISSED, MOST_WAITING, Change, announce
@@ -30,6 +34,7 @@ pytestmark = pytest.mark.anyio
 
 EVENTS = "/api/v1/inbox/events"
 PATIENCE = 60.0
+Loss = Callable[[Runtime, Project, User], Awaitable[None]]
 CUT = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where query = 'listen ouvidor_changes' and datname = current_database()
@@ -98,8 +103,8 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(http: httpx.AsyncClient, headers: dict[str, str]) -> AsyncIterator[Listener]:
-    async with http.stream("GET", EVENTS, headers=headers) as response:
+async def listening(http: httpx.AsyncClient, headers: dict[str, str], address: str = EVENTS) -> AsyncIterator[Listener]:
+    async with http.stream("GET", address, headers=headers) as response:
         listener = Listener(response)
         await listener.begins()
         yield listener
@@ -215,6 +220,44 @@ async def test_a_key_that_ends_ends_its_stream(
     async with listening(elsewhere.http, {"Authorization": f"Bearer {key.text}"}) as listener:
         async with rt.db.begin() as session:
             await session.execute(delete(ApiKey).where(ApiKey.id == key.id))
+        assert set(await listener.rest()) <= {"", ": beat"}
+
+
+async def leaves(rt: Runtime, own: Project, person: User) -> None:
+    async with rt.db.begin() as session:
+        await remove_member(session, own, person.id, actor=COMMAND, now=rt.clock())
+
+
+async def is_demoted(rt: Runtime, own: Project, person: User) -> None:
+    async with rt.db.begin() as session:
+        await change_role(session, own, person.id, Role.VIEWER, actor=COMMAND, now=rt.clock())
+
+
+async def signs_out(rt: Runtime, own: Project, person: User) -> None:  # noqa: ARG001 - the others need the project
+    await sign_out_everywhere(rt, person)
+
+
+@pytest.mark.parametrize(
+    ("address", "deed"),
+    [
+        (EVENTS, leaves),
+        (EVENTS, signs_out),
+        ("/projects/seaside/inbox/events", leaves),
+        ("/projects/seaside/inbox/events", signs_out),
+        ("/projects/seaside/chat/events?helpdesk=1", leaves),
+        ("/projects/seaside/chat/events?helpdesk=1", is_demoted),
+    ],
+)
+async def test_whoever_loses_the_right_loses_the_stream(
+    rt: Runtime, site: Site, elsewhere: Server, monkeypatch: pytest.MonkeyPatch, address: str, deed: Loss
+) -> None:
+    monkeypatch.setattr(stream, "BEAT_SECONDS", 0.01)
+    own = site.own.project
+    person = await add_person(rt, "ana", (own, Role.AGENT))
+    cookie = {"Cookie": f"{COOKIE}={await cookie_of(rt, person)}"}
+    headers = await bearer_of(rt, person, own) if address == EVENTS else cookie
+    async with listening(elsewhere.http, headers, address) as listener:
+        await deed(rt, own, person)
         assert set(await listener.rest()) <= {"", ": beat"}
 
 

@@ -6,13 +6,15 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 import httpx
 import pytest
 import uvicorn
 from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
+from argon2.profiles import CHEAPEST, RFC_9106_LOW_MEMORY
 from conftest import client_of
 from factories import Site, build_tenant
 from page_visitor import OWN
@@ -24,7 +26,13 @@ from starlette.types import Receive, Scope, Send
 from ouvidor.accounts import passwords
 from ouvidor.accounts.login import begin_api_login, log_in
 from ouvidor.accounts.models import AuditEntry, Project, TokenFamily, User
-from ouvidor.accounts.passwords import HashedPassword, HashInsideTransaction, hash_password, is_password
+from ouvidor.accounts.passwords import (
+    HashedPassword,
+    HashInsideTransaction,
+    hash_of_nobody,
+    hash_password,
+    is_password,
+)
 from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.registration import slug_of
 from ouvidor.accounts.signins import open_signin
@@ -320,14 +328,49 @@ async def test_a_login_remembers_the_program(rt: Runtime, client: httpx.AsyncCli
 # Passwords.
 
 
+@pytest.mark.usefixtures("full_work")
 async def test_unknown_names_cost_the_work_of_known_ones() -> None:
     """The hash that nobody's password is held against has the parameters of those that are stored."""
     stored = await hash_password(PASSWORD)
-    assert extract_parameters(passwords._NOBODY) == extract_parameters(stored.text)
+    assert extract_parameters(hash_of_nobody()) == extract_parameters(stored.text) == RFC_9106_LOW_MEMORY
     assert extract_parameters(stored.text).type.name == "ID"
     assert not await is_password(None, "nobody has this password")
+    assert await is_password(stored.text, PASSWORD)
+    with pytest.raises(VerifyMismatchError):
+        PasswordHasher().verify(hash_of_nobody(), "nobody has this password")
 
 
+class CountingHasher(PasswordHasher):
+    """A hasher that remembers the work of each check."""
+
+    work: ClassVar[list[tuple[int, int, int]]] = []
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - the library's name
+        told = extract_parameters(str(hash))
+        self.work.append((told.memory_cost, told.time_cost, told.parallelism))
+        return super().verify(hash, password)
+
+
+@pytest.mark.parametrize("door", ["/sign-in", "/api/v1/auth/login", "/api/auth/login"])
+async def test_each_door_does_the_same_work_for_known_and_unknown_names(
+    rt: Runtime, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    monkeypatch.setattr(passwords, "_HASHER", CountingHasher.from_parameters(CHEAPEST))
+    hashed = await hash_password(PASSWORD)
+    async with rt.db.begin() as session:
+        await create_user(session, "known", hashed, now=rt.clock())
+    for username in ("known", "unknown"):
+        CountingHasher.work.clear()
+        form = {"username": username, "password": "wrong guess"}
+        if door == "/sign-in":
+            answer = await client.post(door, data=form, headers=OWN)
+        else:
+            answer = await client.post(door, json=form)
+        assert answer.status_code == 401
+        assert CountingHasher.work == [(CHEAPEST.memory_cost, CHEAPEST.time_cost, CHEAPEST.parallelism)], username
+
+
+@pytest.mark.usefixtures("full_work")
 async def test_a_hash_of_weaker_parameters_is_made_anew_at_the_next_login(rt: Runtime) -> None:
     weak = HashedPassword(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD))
     async with rt.db.begin() as session:
@@ -338,7 +381,7 @@ async def test_a_hash_of_weaker_parameters_is_made_anew_at_the_next_login(rt: Ru
     async with rt.db.read() as session:
         stored = (await session.execute(select(User.password_hash))).scalar_one()
     assert stored == user.password_hash != weak.text
-    assert extract_parameters(stored) == extract_parameters(passwords._NOBODY)
+    assert extract_parameters(stored) == extract_parameters(hash_of_nobody())
     assert await log_in(rt, "marina", PASSWORD, address="")
 
 
@@ -377,14 +420,25 @@ async def tell_address(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(f"{client.host} {scope['scheme']}")(scope, receive, send)
 
 
-async def seen_by_uvicorn(settings: Settings, headers: dict[str, str]) -> str:
+async def test_the_access_log_names_no_secret(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = "ouv_join_8mJ0bS3d-Wqkq0nVx1y"
+    for address in (f"/join/{secret}", f"/sign-in?then=%2Fjoin%2F{secret}"):
+        await seen_by_uvicorn(settings, {}, address)
+    told = capsys.readouterr()
+    assert [line.partition('"')[2] for line in told.out.splitlines()] == [
+        'GET /join/ouv_join_… HTTP/1.1" 200 OK',
+        'GET /sign-in?then=%2Fjoin%2Fouv_join_… HTTP/1.1" 200 OK',
+    ]
+
+
+async def seen_by_uvicorn(settings: Settings, headers: dict[str, str], address: str = "") -> str:
     """What an app behind a real uvicorn takes for the client, as `ouvidor serve` configures it."""
     door = socket.create_server(("127.0.0.1", 0))
-    served = uvicorn.Server(server_config(tell_address, settings, quiet=True))
+    served = uvicorn.Server(server_config(tell_address, settings))
     running = asyncio.create_task(served.serve(sockets=[door]))
     try:
         async with httpx.AsyncClient() as http:
-            answer = await http.get(f"http://127.0.0.1:{door.getsockname()[1]}", headers=headers)
+            answer = await http.get(f"http://127.0.0.1:{door.getsockname()[1]}{address}", headers=headers)
     finally:
         served.should_exit = True
         await running

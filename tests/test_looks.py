@@ -4,6 +4,7 @@ Pictures are written to looks/ (git ignores it). `OUVIDOR_LOOKS=all` takes every
 """
 
 import os
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -127,9 +128,6 @@ def untranslated(page: Page, language: str) -> list[str]:
     """Messages of the catalogue that stand on a Portuguese page in English."""
     if language == "en":
         return []
-    source = Path(ouvidor.web.__path__[0]) / "locale" / "pt_BR" / "LC_MESSAGES" / "messages.po"
-    with source.open("rb") as po:
-        english = {str(message.id) for message in read_po(po) if message.id and message.id != message.string}
     shown: list[str] = page.evaluate(
         """() => {
              const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -142,7 +140,15 @@ def untranslated(page: Page, language: str) -> list[str]:
              return found;
            }"""
     )
-    return [text for text in shown if text in english]
+    return [text for text in shown if text in english_messages()]
+
+
+@cache
+def english_messages() -> frozenset[str]:
+    """What the catalogue translates into something else."""
+    source = Path(ouvidor.web.__path__[0]) / "locale" / "pt_BR" / "LC_MESSAGES" / "messages.po"
+    with source.open("rb") as po:
+        return frozenset(str(message.id) for message in read_po(po) if message.id and message.id != message.string)
 
 
 def serious_findings(page: Page) -> list[str]:
@@ -160,30 +166,28 @@ def serious_findings(page: Page) -> list[str]:
 
 def unreached(page: Page) -> list[str]:
     """Controls that Tab does not reach, or reaches without a visible mark."""
-    count: int = page.evaluate(
+    left: int = page.evaluate(
         """() => {
              const controls = [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
                .filter((control) => control.type !== "hidden" && !control.disabled && control.checkVisibility());
              for (const [index, control] of controls.entries()) control.dataset.control = index;
+             document.addEventListener("focusin", ({ target: control }) => {
+               const shown = control.closest(".composer-box") ?? control;
+               const reached = getComputedStyle(shown).outlineStyle !== "none";
+               // Tab stops once at a group of radio buttons; the arrows lead on.
+               const group = control.type === "radio" ? [...document.getElementsByName(control.name)] : [control];
+               if (reached) for (const part of group) delete part.dataset.control;
+             });
              document.activeElement.blur();
              return controls.length;
            }"""
     )
-    for _ in range(count + 40):
-        page.keyboard.press("Tab")
-        left: int = page.evaluate(
-            """() => {
-                 const control = document.activeElement;
-                 const shown = control.closest(".composer-box") ?? control;
-                 const reached = getComputedStyle(shown).outlineStyle !== "none";
-                 // Tab stops once at a group of radio buttons; the arrows lead on.
-                 const group = control.type === "radio" ? [...document.getElementsByName(control.name)] : [control];
-                 if (reached) for (const part of group) delete part.dataset.control;
-                 return document.querySelectorAll("[data-control]").length;
-               }"""
-        )
-        if left == 0:
-            return []
+    presses = left + 40
+    while left and presses > 0:
+        for _ in range(min(left, presses)):
+            page.keyboard.press("Tab")
+        presses -= left
+        left = page.locator("[data-control]").count()
     return page.locator("[data-control]").evaluate_all("(parts) => parts.map((part) => part.outerHTML.slice(0, 160))")
 
 

@@ -471,6 +471,7 @@ async def test_audit_log_is_narrowed_paged_and_exported(rt: Runtime, client: htt
         following = re.search(r'rel="next" href="([^"]+)"', page)
         address = following[1] if following else None
     assert seen == [f"{number:02}" for number in reversed(range(45))]
+    assert "imported knowledge: 3 sections added<" in await page_text(client, f"{SETTINGS}/audit-log?group=knowledge")
     async with rt.db.read() as session:
         marina = await user_named(session, "marina")
     assert marina is not None
@@ -496,7 +497,7 @@ async def test_operator_makes_a_project_and_owns_it(rt: Runtime, client: httpx.A
         assert refused.status_code == 422
         assert fields_of(refused.text, "/projects").items() >= (form | wrong).items()
     made = await client.post("/projects", data=form, headers=OWN)
-    assert made.headers["location"] == "/projects/maresia/settings"
+    assert made.headers["location"] == "/projects/maresia/overview"
     assert fields_of(await page_text(client, "/projects/maresia/settings"), "/projects/maresia/settings")[
         "languages"
     ] == ("en,pt")

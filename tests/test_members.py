@@ -106,6 +106,32 @@ async def test_who_is_removed_is_out_at_once_and_elsewhere_stays(
     assert (await client.get("/api/v1/project", headers=hers)).status_code == 401, "the family is revoked for good"
 
 
+@pytest.mark.parametrize("deed", ["removed", "manager"])
+async def test_who_may_no_longer_let_others_in_has_no_way_back(
+    rt: Runtime, site: Site, client: httpx.AsyncClient, deed: str
+) -> None:
+    """The invitations that they issued end with their right; those of other owners stay."""
+    own = site.own.project
+    owner = await add_person(rt, "owner", (own, Role.OWNER))
+    ana = await add_person(rt, "ana", (own, Role.OWNER))
+    headers, hers = await bearer_of(rt, owner, own), await bearer_of(rt, ana, own)
+    body = {"invitee": "Bia", "role": "owner"}
+    made = [(await client.post("/api/v1/invitations", json=body, headers=who)).json() for who in (headers, hers)]
+    path = f"/api/v1/members/{ana.id}"
+    done = (
+        client.delete(path, headers=headers)
+        if deed == "removed"
+        else client.patch(path, json={"role": deed}, headers=headers)
+    )
+    assert (await done).is_success
+    left = (await client.get("/api/v1/invitations", headers=headers)).json()["data"]
+    assert [row["id"] for row in left] == [made[0]["id"]]
+    again = {"token": made[1]["token"], "username": "ana2", "password": "correct horse battery"}
+    assert (await client.post("/api/v1/invitations/accept", json=again)).status_code == 404
+    (entry,) = await log_of(rt, own.id, "invitation.revoked")
+    assert (entry.actor_id, str(entry.subject_id)) == (owner.id, made[1]["id"])
+
+
 async def test_the_last_owner_stays(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     own = site.own.project
     ana = await add_person(rt, "ana", (own, Role.OWNER))

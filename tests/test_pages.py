@@ -13,6 +13,7 @@ from factories import HOTEL, Tenant, add_sections, build_tenant
 from page_samples import HOSTILE, samples
 from page_visitor import OWN, enter, furnish, message
 
+from ouvidor.accounts.permissions import Role
 from ouvidor.runtime import Runtime
 from ouvidor.web import contexts
 from ouvidor.web.assets import Assets
@@ -177,6 +178,26 @@ async def test_errors_are_pages_for_people(rt: Runtime, client: httpx.AsyncClien
     assert 'class="rail"' in framed.text
     program = await client.get("/no/such/page", headers={"Accept": "*/*"})
     assert program.headers["content-type"] == "application/problem+json"
+
+
+async def test_role_that_does_not_allow_a_page_is_told_so_within_the_project(
+    rt: Runtime, client: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    await enter(rt, client, tenant.project, role=Role.VIEWER)
+    answer = await client.get("/projects/seaside/settings/keys", headers=OWN)
+    assert answer.status_code == 403
+    assert "Your role may not do this" in answer.text
+    assert 'href="/projects/seaside/settings/roles"' in answer.text
+
+
+async def test_the_project_seen_last_is_kept(rt: Runtime, client: httpx.AsyncClient, tenant: Tenant) -> None:
+    first = (await build_tenant(rt, "abbey")).project
+    await enter(rt, client, first, tenant.project)
+    assert (await client.get("/", headers=OWN)).headers["location"] == "/projects/abbey/overview"
+    assert (await client.get("/projects/seaside", headers=OWN)).headers["location"] == "/projects/seaside/overview"
+    await client.get("/projects/seaside/overview", headers=OWN)
+    assert (await client.get("/", headers=OWN)).headers["location"] == "/projects/seaside/overview"
+    assert "/projects/seaside/inbox" in (await client.get("/account", headers=OWN)).text
 
 
 async def test_reference_shows_every_operation(client: httpx.AsyncClient) -> None:

@@ -21,6 +21,8 @@ async def tenant(rt: Runtime) -> Tenant:
 async def test_strangers_are_led_to_the_sign_in_and_back(client: httpx.AsyncClient) -> None:
     answer = await client.get("/projects/seaside/chat", headers=OWN)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?then=%2Fprojects%2Fseaside%2Fchat")
+    narrowed = await client.get("/projects/seaside/conversations?status=bot", headers=OWN)
+    assert narrowed.headers["location"].endswith("%2Fconversations%3Fstatus%3Dbot")
     script = await client.get("/projects/seaside/chat", headers=FRAGMENT)
     assert (script.status_code, script.headers["content-type"]) == (401, "application/problem+json")
 
@@ -64,6 +66,9 @@ def test_sign_in_leads_to_no_other_site(address: str) -> None:
         {"Accept": "text/html", "Origin": "https://evil.example"},
         {**OWN, "Sec-Fetch-Site": "cross-site"},
         {**OWN, "Sec-Fetch-Site": "same-site"},
+        {"Accept": "text/html", "Origin": "null"},
+        {"Accept": "text/html", "Origin": "http://["},
+        {"Accept": "text/html", "Origin": "http://127.0.0.1:8000@evil.example"},
     ],
 )
 async def test_forms_of_other_sites_are_refused(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from conftest import MovedClock, OpenRuntime
+from conftest import MovedClock, OpenRuntime, app_on
 from page_visitor import OWN
 from sqlalchemy import func, select
 
@@ -22,7 +22,6 @@ from ouvidor.accounts.throttle import (
     sweep_attempts,
 )
 from ouvidor.accounts.users import clean_username, create_user
-from ouvidor.app import create_app
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +38,7 @@ async def marina(rt: Runtime) -> User:
 
 
 def at(rt: Runtime, address: str = "203.0.113.9") -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(rt), client=(address, 5), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app_on(rt), client=(address, 5), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
 
 

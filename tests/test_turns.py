@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import httpx
 import pytest
 from conftest import MovedClock, OpenRuntime, client_of
 from factories import Site, build_site
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
+from ouvidor.accounts.models import IdempotencyKey
 from ouvidor.agent.reply import REPLY, Draft, Given
 from ouvidor.conversations.abandoned import return_abandoned
 from ouvidor.conversations.models import Conversation, Message, Turn
 from ouvidor.engines.base import Engine
 from ouvidor.engines.recorded import EngineInsideTransaction, RecordedEngine
 from ouvidor.engines.scripted import Held, ScriptedEngine
+from ouvidor.privacy.purge import purge
 from ouvidor.runtime import DatabaseAddress, Runtime
 
 pytestmark = pytest.mark.anyio
@@ -180,6 +183,51 @@ async def test_a_resend_to_an_erased_conversation_is_told_so(
         await session.execute(delete(Conversation))
     again = await client.post(URL, json=body("one"), headers=headers)
     assert (again.status_code, again.json()["type"]) == (409, "urn:ouvidor:conversation_erased")
+
+
+async def somebody_waits(rt: Runtime) -> None:
+    """Until a transaction of this database waits for another one."""
+    waits = text("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+    while True:
+        async with rt.db.read() as session:
+            if (await session.execute(waits)).all():
+                return
+
+
+async def test_a_resend_while_the_conversation_is_erased_begins_a_new_one(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    script(rt).next("reply", RuntimeError("vendor's words"))
+    script(rt).next("reply", ANSWER)
+    headers = site.own.headers | {"Idempotency-Key": "k"}
+    assert (await client.post(URL, json=body("one"), headers=headers)).status_code == 500
+    outside = copy_context()
+    async with rt.db.begin() as session:
+        talk = (await session.execute(select(Conversation.id).with_for_update())).scalar_one()
+        again = asyncio.create_task(client.post(URL, json=body("one"), headers=headers), context=outside)
+        await somebody_waits(rt)
+        assert (await purge(session, site.own.project.id, [talk])).answers == 1
+    assert (await again).status_code == 200
+    assert await stored(rt) == [(1, "USER", "one"), (2, "AGENT", "Hello!")]
+
+
+async def test_an_attempt_that_ends_while_the_conversation_is_erased_leaves_nothing(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    headers = site.own.headers | {"Idempotency-Key": "k"}
+    left = asyncio.create_task(client.post(URL, json=body("one"), headers=headers))
+    await slow.reached.wait()
+    async with rt.db.begin() as session:
+        talk = (await session.execute(select(Conversation.id).with_for_update())).scalar_one()
+        await session.execute(delete(IdempotencyKey))
+        left.cancel()
+        await somebody_waits(rt)
+        await purge(session, site.own.project.id, [talk])
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    assert await stored(rt) == []
 
 
 async def test_notices_are_no_part_of_what_the_engine_is_told(
@@ -365,8 +413,8 @@ async def test_an_attempt_slower_than_its_lease_says_nothing(
 async def test_a_history_told_again_is_stored_once(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     script(rt).always("reply", ANSWER)
     told: list[dict[str, str]] = [{"role": "AGENT", "content": "everything is free"}]
-    for text in ("one", "two", "three"):
-        told.append({"role": "USER", "content": text})
+    for word in ("one", "two", "three"):
+        told.append({"role": "USER", "content": word})
         answer = await client.post(URL, json=body("") | {"messages": told}, headers=site.own.headers)
         told = answer.json()["messages"]
     contents = [content for _, _, content in await stored(rt)]

@@ -78,7 +78,7 @@ def test_language_is_chosen(asked: str | None, cookie: str | None, accept: str |
 def test_plurals_numbers_and_times_follow_the_language() -> None:
     pt, en = load_words()["pt-BR"], load_words()["en"]
     assert [str(pt.counted("%(count)s section", "%(count)s sections", count)) for count in (0, 1, 2, 1200)] == [
-        "0 seção",
+        "0 seções",
         "1 seção",
         "2 seções",
         "1.200 seções",

@@ -10,6 +10,8 @@ from uuid import uuid4
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,6 +44,12 @@ class BodyTooLarge(OuvidorError):
     """The request is too large; split it."""
 
     status = 413
+
+
+class ForeignCharset(OuvidorError):
+    """Forms are read as UTF-8; send this one so, without another charset."""
+
+    status = 415
 
 
 def create_app(rt: Runtime, *, worker_inside: bool = False) -> FastAPI:
@@ -118,7 +126,7 @@ def _customer_phrase(request: Request) -> str:
 
 
 class RequestFrame:
-    """Gives each request an id, refuses bodies over the limit, and answers what falls through every handler."""
+    """Gives each request an id, refuses bodies over the limit or of a foreign charset."""
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self.app = app
@@ -131,10 +139,12 @@ class RequestFrame:
             return
         request_id = uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        seen = 0
+        seen, foreign = 0, _has_foreign_charset(scope)
 
         async def counted() -> Message:
             nonlocal seen
+            if foreign:
+                raise ForeignCharset
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.max_body_bytes:
@@ -147,3 +157,9 @@ class RequestFrame:
             await send(message)
 
         await self.app(scope, counted, framed)
+
+
+def _has_foreign_charset(scope: Scope) -> bool:
+    """Whether the parts of a form would be read by a codec that the sender names: some make halves of letters."""
+    _, told = parse_options_header(Headers(scope=scope).get("content-type", ""))
+    return told.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"} and b"boundary" in told

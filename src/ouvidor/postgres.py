@@ -93,11 +93,13 @@ class EmbeddedPostgres:
     def create_database(self, name: str, template: str | None = None) -> None:
         """Make a database, empty or as a copy of `template`, to which nobody may be connected.
 
+        Its files are copied, not written to the log: a small database takes half the time so.
+
         Raises:
             psycopg.errors.DuplicateDatabase: it exists.
             psycopg.errors.ObjectInUse: somebody is connected to the template.
         """
-        clone = sql.SQL("create database {} template {}")
+        clone = sql.SQL("create database {} template {} strategy file_copy")
         self._execute(clone.format(sql.Identifier(name), sql.Identifier(template or "template1")))
 
     def drop_database(self, name: str) -> None:

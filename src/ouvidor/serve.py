@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import logging
+import re
 import signal
 import sys
 from collections.abc import Generator
@@ -21,6 +23,8 @@ from ouvidor.runtime import Runtime
 from ouvidor.settings import Settings
 
 POLL_SECONDS = 0.02
+SECRET = re.compile(r"(ouv_(?:join|live|refresh)_)[\w-]+")
+"""What of an address nobody may read in a log: the link of an invitation lets its reader join."""
 
 
 async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
@@ -46,12 +50,12 @@ async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
 
 
 def server_config(app: ASGIApp, settings: Settings, *, quiet: bool = False) -> uvicorn.Config:
-    """How uvicorn serves this app.
+    """How uvicorn serves this app; its access log names no secret.
 
     The client's address is that of the connection. Left alone, uvicorn would believe the forwarding headers of anybody
     on this machine; ours are believed from the proxies that `OUVIDOR_TRUSTED_PROXIES` names and from nobody else.
     """
-    return uvicorn.Config(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -61,6 +65,15 @@ def server_config(app: ASGIApp, settings: Settings, *, quiet: bool = False) -> u
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
+    logging.getLogger("uvicorn.access").addFilter(hide_secrets)
+    return config
+
+
+def hide_secrets(record: logging.LogRecord) -> bool:
+    """Take the secrets out of a line of the access log; every line stays."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(SECRET.sub(r"\1…", each) if isinstance(each, str) else each for each in record.args)
+    return True
 
 
 class _Server(uvicorn.Server):

@@ -1,6 +1,7 @@
 """Invitations: a link that lets one person join a project in a role, once, within seven days. Only digests are kept."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ouvidor.accounts.audit import Actor, Subject, note
 from ouvidor.accounts.keys import digest
 from ouvidor.accounts.models import Invitation, Membership, Project, User
-from ouvidor.accounts.passwords import hash_password
+from ouvidor.accounts.passwords import check_new_password, hash_password
 from ouvidor.accounts.permissions import Role
+from ouvidor.accounts.throttle import clear_attempts, count_attempt, registration_door
 from ouvidor.accounts.users import actor_of, create_user, join_project
 from ouvidor.db import new_id
 from ouvidor.errors import NotFound, Unprocessable
@@ -76,6 +78,7 @@ async def invite(
         invitee=called,
         digest=digest(text),
         invited_by=actor.name,
+        invited_by_id=actor.id,
         created_at=now,
         expires_at=now + LIFE,
     )
@@ -109,6 +112,16 @@ async def revoke_invitation(
     subject = Subject("invitation", invitation_id)
     told = {"role": ended.role, "invitee": ended.invitee}
     await note(session, actor, "invitation.revoked", at=now, project_id=project.id, subject=subject, **told)
+
+
+async def revoke_invitations_of(
+    session: AsyncSession, project: Project, user_id: UUID, *, actor: Actor, now: datetime
+) -> None:
+    """End the open invitations that this person issued, so that who may no longer let others in has no way back."""
+    theirs = (Invitation.project_id == project.id, Invitation.invited_by_id == user_id, *_open(now))
+    for invitation_id in (await session.execute(select(Invitation.id).where(*theirs))).scalars().all():
+        with suppress(NoOpenInvitation):
+            await revoke_invitation(session, project, invitation_id, actor=actor, now=now)
 
 
 async def find_invitation(session: AsyncSession, text: str, now: datetime) -> FoundInvitation:
@@ -154,22 +167,31 @@ async def accept_invitation(session: AsyncSession, text: str, user: User, now: d
     return found.project
 
 
-async def join_as_new_person(rt: Runtime, text: str, username: str, password: str, *, name: str = "") -> Joined:
+async def join_as_new_person(
+    rt: Runtime, text: str, username: str, password: str, *, address: str, name: str = ""
+) -> Joined:
     """Make an account for whoever holds the invitation, and let them join; either both happen or nothing.
+
+    `address` is the connection's own, never a header's.
 
     Raises:
         UnknownInvitation: it is not in force, or somebody else was quicker.
         Unprocessable: a user name, name or password that breaks its rules.
+        TooManyAttempts: from this address within 15 minutes, so that nobody can try out who has an account.
         Conflict: the user name is taken; the invitation can still be used.
     """
-    now = rt.clock()
+    door, now = registration_door(address), rt.clock()
     async with rt.db.read() as session:
         await find_invitation(session, text, now)
+    check_new_password(password)
+    await count_attempt(rt, door)
     hashed = await hash_password(password)
     async with rt.db.begin() as session:
         await _hold(session, text, now)
         user = await create_user(session, username, hashed, now=now, name=name)
-        return Joined(user, await accept_invitation(session, text, user, now))
+        joined = Joined(user, await accept_invitation(session, text, user, now))
+        await clear_attempts(session, door)
+        return joined
 
 
 async def _hold(session: AsyncSession, text: str, now: datetime) -> None:

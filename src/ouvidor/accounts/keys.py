@@ -21,6 +21,7 @@ ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SECRET_LENGTH = 32
 CHECKSUM_LENGTH = 6
 LAST_USED_STEP = timedelta(minutes=1)
+LONGEST_LIFE = timedelta(days=36525)
 
 
 class UnknownApiKey(Unauthenticated):
@@ -82,12 +83,14 @@ async def issue_key(
     """Make a key of this project; `within` are the permissions of whoever asks for it, where they are bounded.
 
     Raises:
-        Unprocessable: a scope does not exist, or the end lies in the past.
+        Unprocessable: a scope does not exist, or the end lies in the past or over 100 years ahead.
         ScopeBeyondYours: a scope that is not in `within`.
     """
     _check_scopes(scopes, within)
     if expires_at is not None and expires_at <= now:
         raise Unprocessable("A key that has already expired is of no use: give a later moment.")
+    if expires_at is not None and expires_at > now + LONGEST_LIFE:
+        raise Unprocessable("A key expires within 100 years, or never: give an earlier moment, or none.")
     text = key_text("".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH)))
     row = ApiKey(
         project_id=project.id,

@@ -9,8 +9,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.audit import Actor, Subject, note
+from ouvidor.accounts.invitations import revoke_invitations_of
 from ouvidor.accounts.models import Membership, Project, TokenFamily, User
-from ouvidor.accounts.permissions import Role
+from ouvidor.accounts.permissions import PERMISSIONS, Permission, Role
 from ouvidor.accounts.presence import is_there
 from ouvidor.accounts.users import clean_username
 from ouvidor.errors import Conflict, NotFound
@@ -84,6 +85,8 @@ async def change_role(
 ) -> None:
     """Give a member another role, from their next request on. The role they have already changes nothing.
 
+    Whoever may then no longer let others in loses the open invitations that they issued.
+
     Raises:
         UnknownMember: the person does not belong to the project.
         LastOwner: nobody else is an owner.
@@ -97,10 +100,12 @@ async def change_role(
     mine = (Membership.project_id == project.id, Membership.user_id == user_id)
     await session.execute(update(Membership).where(*mine).values(role=role))
     await _note_member(session, "member.role_changed", project, user_id, actor=actor, now=now, role=[before, role])
+    if Permission.MEMBERS_WRITE not in PERMISSIONS[role]:
+        await revoke_invitations_of(session, project, user_id, actor=actor, now=now)
 
 
 async def remove_member(session: AsyncSession, project: Project, user_id: UUID, *, actor: Actor, now: datetime) -> None:
-    """Take a person out of the project: its pages and their access tokens for it end at once.
+    """Take a person out of the project: its pages, their access tokens for it and their open invitations end at once.
 
     The account stays, and what they wrote stays under their name.
 
@@ -116,6 +121,7 @@ async def remove_member(session: AsyncSession, project: Project, user_id: UUID, 
     logins = (TokenFamily.project_id == project.id, TokenFamily.user_id == user_id, TokenFamily.revoked_at.is_(None))
     await session.execute(update(TokenFamily).where(*logins).values(revoked_at=now))
     await _note_member(session, "member.removed", project, user_id, actor=actor, now=now, role=before)
+    await revoke_invitations_of(session, project, user_id, actor=actor, now=now)
 
 
 async def _held_roles(session: AsyncSession, project_id: UUID) -> Mapping[UUID, Role]:

@@ -22,6 +22,7 @@ from ouvidor.accounts.members import MemberRow, change_role, list_members, read_
 from ouvidor.accounts.models import Invitation, Project, User
 from ouvidor.accounts.paging import After, Limit, Page
 from ouvidor.accounts.permissions import Permission, Role
+from ouvidor.accounts.throttle import address_of
 from ouvidor.inputs import StorableText
 from ouvidor.problems import problem_responses
 from ouvidor.runtime import RuntimeDep
@@ -269,16 +270,18 @@ async def delete_invitation(rt: RuntimeDep, caller: Writer, invitation_id: UUID)
     "/invitations/accept",
     summary="Join with a new account",
     status_code=201,
-    responses=problem_responses(400, 404, 409, 422),
+    responses=problem_responses(400, 404, 409, 422, 429),
     dependencies=[public()],
 )
-async def post_acceptance(rt: RuntimeDep, wanted: AcceptIn) -> JoinedOut:
+async def post_acceptance(request: Request, rt: RuntimeDep, wanted: AcceptIn) -> JoinedOut:
     """Make an account and join the project of the invitation, which is then used up.
 
     Where the user name is taken (409) the invitation can still be used. Whoever has an account already joins with
     `/api/v1/invitations/join`.
     """
-    joined = await join_as_new_person(rt, wanted.token, wanted.username, wanted.password, name=wanted.name)
+    joined = await join_as_new_person(
+        rt, wanted.token, wanted.username, wanted.password, address=address_of(request), name=wanted.name
+    )
     return JoinedOut.of(joined.user, joined.project)
 
 

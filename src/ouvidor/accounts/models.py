@@ -153,6 +153,7 @@ class Invitation(Base):
     invitee: Mapped[str]
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     invited_by: Mapped[str]
+    invited_by_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]

@@ -60,7 +60,7 @@ def password_door(username: str, address: str) -> Door:
 
 
 def registration_door(address: str) -> Door:
-    """The door at which strangers make accounts, where that is open."""
+    """The door at which strangers make accounts: each try tells whether somebody has a user name."""
     count = Count(_key("registration", place_of(address)), MOST_REGISTRATIONS)
     return Door((count,), lasting=(count,))
 

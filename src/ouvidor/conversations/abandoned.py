@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.audit import SYSTEM, Subject, note
-from ouvidor.accounts.models import Membership, Project
+from ouvidor.accounts.models import ApiKey, Membership, Project
+from ouvidor.accounts.permissions import ANSWERING_ROLES, Permission
 from ouvidor.accounts.presence import THERE_FOR
 from ouvidor.agent.answer import transfer_phrase
 from ouvidor.conversations.models import Conversation, Status
@@ -16,9 +17,10 @@ from ouvidor.runtime import Runtime
 
 
 async def return_abandoned(rt: Runtime) -> int:
-    """Put held conversations back into the queue where the customer waits too long for somebody who is gone.
+    """Put held conversations back into the queue where the customer waits for somebody who will not answer.
 
-    Too long is the project's `hold_minutes`; gone is who gave no sign of life for two minutes, as API keys never do.
+    That is who may answer no more, at once; and who is not there (see `ouvidor.accounts.presence`; API keys never are)
+    once the customer has waited for the project's `hold_minutes`.
 
     Returns:
         How many were put back.
@@ -34,16 +36,26 @@ async def return_abandoned(rt: Runtime) -> int:
 
 
 def _abandoned(now: datetime) -> Select[UUID]:
-    seen = exists().where(
+    member = (
         Membership.project_id == Conversation.project_id,
         Membership.user_id == Conversation.holder_id,
-        Membership.seen_at > now - THERE_FOR,
+        Membership.role.in_(ANSWERING_ROLES),
     )
+    key = (
+        ApiKey.project_id == Conversation.project_id,
+        ApiKey.id == Conversation.holder_id,
+        ApiKey.scopes.contains([Permission.CONVERSATIONS_REPLY]),
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now),
+    )
+    there = exists().where(*member, ~Membership.away, Membership.seen_at > now - THERE_FOR)
     patience = func.make_interval(0, 0, 0, 0, 0, Project.hold_minutes)
+    too_long = and_(Conversation.waiting_since <= now - patience, ~there)
+    gone = and_(Conversation.waiting_since.is_not(None), ~exists().where(*member), ~exists().where(*key))
     return (
         select(Conversation.id)
         .join(Project, Project.id == Conversation.project_id)
-        .where(Conversation.status == Status.PERSON, Conversation.waiting_since <= now - patience, ~seen)
+        .where(Conversation.status == Status.PERSON, or_(too_long, gone))
         .order_by(Conversation.waiting_since)
     )
 

@@ -10,7 +10,15 @@ from ouvidor.accounts.models import Project
 from ouvidor.agent.answer import answer
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.models import TurnState
-from ouvidor.conversations.turns import ClosedTurn, OpenTurn, close_turn, end_turn_unanswered, open_turn, reopen_turn
+from ouvidor.conversations.turns import (
+    ClosedTurn,
+    OpenTurn,
+    close_turn,
+    end_turn_unanswered,
+    hold_conversation,
+    open_turn,
+    reopen_turn,
+)
 from ouvidor.conversations.wire import Completion, completion_of, held_completion
 from ouvidor.runtime import Runtime
 
@@ -61,6 +69,7 @@ async def complete(rt: Runtime, project: Project, ask: Ask) -> Completion:
 async def _mark(rt: Runtime, session: AsyncSession, project: Project, ask: Ask) -> Marked | None:
     if ask.idempotency_key is None:
         return None
+    await hold_conversation(session, project, ask.helpdesk_id)
     return await mark(session, project.id, ROUTE, ask.idempotency_key, ask.body, rt.clock())
 
 

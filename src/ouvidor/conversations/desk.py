@@ -1,4 +1,4 @@
-"""What persons do with a conversation: take it over, answer, give it back to the bot, close and reopen it.
+"""What persons do with a conversation: take it over, answer, pass it on, give it back to the bot, close and reopen it.
 
 Each deed is one short transaction that holds the conversation's row, so that of many who act at once one wins. Each
 tells the customer, the audit log and all who look at the inbox; a reply is in the conversation and not in the log.
@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.access import Caller, MissingPermission
-from ouvidor.accounts.audit import Subject, note
+from ouvidor.accounts.audit import Actor, Subject, note
 from ouvidor.accounts.idempotency import Marked, mark, note_answer, note_subject
+from ouvidor.accounts.models import Project
 from ouvidor.accounts.permissions import Permission
-from ouvidor.accounts.presence import note_presence
+from ouvidor.accounts.presence import answering_members, note_presence
 from ouvidor.agent.phrases import Phrase
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.models import Author, Conversation, Message, Status
@@ -47,6 +48,10 @@ class ConversationClosed(Conflict):
     """This conversation is closed: reopen it first."""
 
 
+class UnknownColleague(Unprocessable):
+    """This project has no such member who may answer customers."""
+
+
 class NotClosed(Conflict):
     """This conversation is not closed: take it over instead."""
 
@@ -76,8 +81,35 @@ async def claim(rt: Runtime, caller: Caller, conversation_id: UUID, *, take_over
             if not take_over:
                 raise _held(conversation)
             action = "conversation.taken_over"
-        await _hold(session, caller, conversation, now)
+        await _hold(session, caller.project, conversation, caller.actor, now)
+        await _sign_of_life(session, caller, now)
         await _record(session, caller, conversation, action, now)
+        return summary_of(conversation)
+
+
+async def pass_on(rt: Runtime, caller: Caller, conversation_id: UUID, colleague_id: UUID) -> ConversationSummary:
+    """The colleague answers this conversation from here on, whether they are there or not; the customer is told who.
+
+    Raises:
+        HeldByAnother, NotHeld: the caller does not hold it, and lacks `conversations:manage`.
+        ConversationClosed: it must be reopened.
+        UnknownColleague: no member of that id may answer customers here.
+        UnknownConversation: the project has none of that id.
+    """
+    now = rt.clock()
+    async with rt.db.begin() as session:
+        conversation = await lock_conversation(session, caller.project.id, conversation_id)
+        if conversation.status == Status.CLOSED or not caller.may(Permission.CONVERSATIONS_MANAGE):
+            _must_hold(caller, conversation)
+        members = await answering_members(session, caller.project.id, now)
+        colleague = next((Actor("user", one.name, one.user_id) for one in members if one.user_id == colleague_id), None)
+        if colleague is None:
+            raise UnknownColleague
+        if conversation.holder_id == colleague.id:
+            return summary_of(conversation)
+        await _hold(session, caller.project, conversation, colleague, now)
+        await _sign_of_life(session, caller, now)
+        await _record(session, caller, conversation, "conversation.passed_on", now, name=colleague.name)
         return summary_of(conversation)
 
 
@@ -93,10 +125,10 @@ async def reply(rt: Runtime, caller: Caller, conversation_id: UUID, text: str, *
     words = _words(text)
     now = rt.clock()
     async with rt.db.begin() as session:
+        conversation = await lock_conversation(session, caller.project.id, conversation_id)
         marked = await _mark(session, caller, conversation_id, words, key, now)
         if marked is not None and marked.subject_id is not None:
             return await read_message(session, caller.project.id, conversation_id, marked.subject_id)
-        conversation = await lock_conversation(session, caller.project.id, conversation_id)
         _must_hold(caller, conversation)
         said = add_message(session, conversation, Line("AGENT", words), Author.PERSON, now, person=caller.actor)
         conversation.last_message_at, conversation.waiting_since = now, None
@@ -164,7 +196,8 @@ async def reopen(rt: Runtime, caller: Caller, conversation_id: UUID) -> Conversa
         if conversation.status != Status.CLOSED:
             raise NotClosed
         _begin_episode(conversation)
-        await _hold(session, caller, conversation, now)
+        await _hold(session, caller.project, conversation, caller.actor, now)
+        await _sign_of_life(session, caller, now)
         await _record(session, caller, conversation, "conversation.reopened", now)
         return summary_of(conversation)
 
@@ -181,14 +214,15 @@ def _held(conversation: Conversation) -> HeldByAnother:
     return HeldByAnother(f"{conversation.holder_name} is answering this conversation.")
 
 
-async def _hold(session: AsyncSession, caller: Caller, conversation: Conversation, now: datetime) -> None:
-    """The caller holds it; no turn that began before may speak any more, even if the bot has it back by then."""
+async def _hold(
+    session: AsyncSession, project: Project, conversation: Conversation, holder: Actor, now: datetime
+) -> None:
+    """They hold it; no turn that began before may speak any more, even if the bot has it back by then."""
     if conversation.waiting_since is None:
         conversation.waiting_since = await _unanswered_since(session, conversation)
     conversation.status, conversation.newest_turn_id = Status.PERSON, None
-    conversation.holder_id, conversation.holder_name = caller.id, caller.name
-    add_joined(session, caller.project, conversation, caller.name, now)
-    await _sign_of_life(session, caller, now)
+    conversation.holder_id, conversation.holder_name = holder.id, holder.name
+    add_joined(session, project, conversation, holder.name, now)
 
 
 async def _unanswered_since(session: AsyncSession, conversation: Conversation) -> datetime | None:
@@ -210,10 +244,10 @@ def _begin_episode(conversation: Conversation) -> None:
 
 
 async def _record(
-    session: AsyncSession, caller: Caller, conversation: Conversation, action: str, now: datetime
+    session: AsyncSession, caller: Caller, conversation: Conversation, action: str, now: datetime, **details: str
 ) -> None:
     subject = Subject("conversation", conversation.id)
-    await note(session, caller.actor, action, at=now, project_id=caller.project.id, subject=subject)
+    await note(session, caller.actor, action, at=now, project_id=caller.project.id, subject=subject, **details)
     await announce_change(session, conversation, "message")
     await announce_change(session, conversation, "status")
 

@@ -14,7 +14,7 @@ from ouvidor.accounts.access import BearerDep, Caller, PeopleOnly, caller_of, re
 from ouvidor.accounts.idempotency import clean_key
 from ouvidor.accounts.permissions import Permission
 from ouvidor.accounts.presence import answering_members, set_away
-from ouvidor.conversations.desk import LONGEST_REPLY, claim, close, release, reopen, reply
+from ouvidor.conversations.desk import LONGEST_REPLY, claim, close, pass_on, release, reopen, reply
 from ouvidor.conversations.inbox import inbox_counts
 from ouvidor.conversations.read import (
     ConversationFilter,
@@ -43,6 +43,16 @@ class ClaimIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"take_over": False}})
 
     take_over: bool = Field(default=False, description="Take it from another person (`conversations:manage`).")
+
+
+class PassOnIn(BaseModel):
+    """Who answers from here on."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"to": "01970000-0000-7000-8000-000000000000"}}
+    )
+
+    to: UUID = Field(description="The `user_id` of a member who may answer customers, as `/api/v1/presence` tells.")
 
 
 class ReplyIn(BaseModel):
@@ -98,6 +108,17 @@ async def post_claim(
     Of many who claim at once one wins; the others get 409 with the winner's name.
     """
     return await claim(rt, caller, conversation_id, take_over=asked is not None and asked.take_over)
+
+
+@router.post(
+    "/api/v1/conversations/{conversation_id}/pass-on",
+    tags=["inbox"],
+    summary="Pass it on to a colleague",
+    responses=DEED_ERRORS,
+)
+async def post_pass_on(rt: RuntimeDep, caller: Answerer, conversation_id: UUID, asked: PassOnIn) -> ConversationSummary:
+    """The colleague answers from here on and the customer is told; who holds it may, and who manages conversations."""
+    return await pass_on(rt, caller, conversation_id, asked.to)
 
 
 @router.post(

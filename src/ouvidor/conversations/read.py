@@ -246,6 +246,8 @@ def _wanted(query: Select[Conversation], wanted: ConversationFilter) -> Select[C
         (Conversation.handover_reason, wanted.reason),
     )
     query = query.where(*(column == value for column, value in equal if value is not None))
+    if wanted.holder_id is not None:
+        query = query.where(Conversation.status == Status.PERSON)  # follows from the holder; finds the index
     if wanted.status is not None:
         named = (Status.WAITING, Status.PERSON) if wanted.status == "open" else (wanted.status,)
         query = query.where(Conversation.status.in_(named))

@@ -1,11 +1,15 @@
-"""The two transactions of a turn: open it with the customer's messages, close it with the reply."""
+"""The two transactions of a turn: open it with the customer's messages, close it with the reply.
+
+Each transaction locks the conversation before any row that hangs on it and before the resend mark, as an erasure does:
+in one order nobody waits for somebody who waits for them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -69,6 +73,11 @@ class ClosedTurn:
     clarifications: int
     message_id: UUID | None = None
     lost: Conflict | None = None
+
+
+async def hold_conversation(session: AsyncSession, project: Project, helpdesk_id: str) -> None:
+    """Lock the conversation of this helpdesk id until the transaction ends, where there is one."""
+    await session.execute(_named(project, helpdesk_id).with_only_columns(Conversation.id))
 
 
 async def open_turn(
@@ -166,6 +175,7 @@ async def end_turn_unanswered(session: AsyncSession, turn: OpenTurn, state: Turn
     Returns:
         Whether the turn was this attempt's to end; its messages stay in any case.
     """
+    await session.execute(select(Conversation.id).where(Conversation.id == turn.conversation_id).with_for_update())
     mine = (Turn.id == turn.id, Turn.started_at == turn.started_at, Turn.state == TurnState.RUNNING)
     ended = await session.execute(update(Turn).where(*mine).values(state=state).returning(Turn.id))
     return ended.scalar_one_or_none() is not None
@@ -176,15 +186,15 @@ async def _conversation(session: AsyncSession, project: Project, helpdesk_id: st
     values = {"id": new_id(), "project_id": project.id, "helpdesk_id": helpdesk_id}
     begun = insert(Conversation).values(**values, created_at=now, last_message_at=now).on_conflict_do_nothing()
     await session.execute(begun)
-    query = (
-        select(Conversation)
-        .where(Conversation.project_id == project.id, Conversation.helpdesk_id == helpdesk_id)
-        .with_for_update()
-    )
-    found = (await session.execute(query)).scalar_one_or_none()
+    found = (await session.execute(_named(project, helpdesk_id))).scalar_one_or_none()
     if found is None:
         raise ConversationErased
     return found
+
+
+def _named(project: Project, helpdesk_id: str) -> Select[Conversation]:
+    own = (Conversation.project_id == project.id, Conversation.helpdesk_id == helpdesk_id)
+    return select(Conversation).where(*own).with_for_update()
 
 
 async def _locked(session: AsyncSession, conversation_id: UUID | None) -> Conversation:

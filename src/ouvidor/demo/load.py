@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ouvidor.accounts.passwords import hash_password
 from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.projects import create_project, project_named
 from ouvidor.accounts.users import actor_of, demo_user, join_project
-from ouvidor.demo.talks import play_talks
+from ouvidor.demo.talks import Past, has_talks, play_talks
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.ingest import read_sections
 from ouvidor.knowledge.store import import_sections
@@ -51,6 +52,8 @@ COMPANIES = (
 )
 USERNAME = "demo"
 COLLEAGUE, COLLEAGUE_NAME = "ana.prado", "Ana Prado"
+AGE = timedelta(days=8)
+"""How long before its first start a company began: earlier than its first conversation."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,14 @@ async def load_demo(rt: Runtime) -> DemoAccess:
     for company in COMPANIES:
         async with rt.db.read() as session:
             project = await project_named(session, company.name)
-        agent = await _colleague(rt, project)
+        talked = await has_talks(rt, project)
+        then = rt if talked else replace(rt, clock=Past(project.created_at))
+        agent = await _colleague(then, project)
         with as_file(files("ouvidor.demo") / company.name / "knowledge.jsonl") as path:
-            await import_sections(rt, project, read_sections(path), actor=SYSTEM)
+            await import_sections(then, project, read_sections(path), actor=SYSTEM)
         await index_knowledge(rt, project.id)
-        await play_talks(rt, project, agent)
+        if not talked:
+            await play_talks(rt, project, agent)
     return access
 
 
@@ -117,21 +123,23 @@ async def _grant(rt: Runtime) -> DemoAccess:
         user.operator = True
         for company in COMPANIES:
             project = (await session.execute(select(Project).where(Project.name == company.name))).scalar_one_or_none()
+            since = now
             if project is None:
+                since = now - AGE
                 project = await create_project(
                     session,
                     company.name,
                     title=company.title,
-                    now=now,
+                    now=since,
                     persona=company.persona,
                     demo=True,
                     actor=SYSTEM,
                 )
                 project.languages = list(company.languages)
             await revoke_demo_keys(session, project, now)
-            await join_project(session, user.id, project.id, Role.OWNER, now)
+            await join_project(session, user.id, project.id, Role.OWNER, since)
             keys[company.name] = (
-                await issue_key(session, project, label="demo", now=now, demo=True, actor=SYSTEM)
+                await issue_key(session, project, label="demo", now=since, demo=True, actor=SYSTEM)
             ).text
     return DemoAccess(USERNAME, password, keys)
 

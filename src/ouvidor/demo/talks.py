@@ -34,12 +34,15 @@ class Past:
         return self.now
 
 
-async def play_talks(rt: Runtime, project: Project, agent: Actor) -> None:
-    """Play the company's conversations; nothing happens where the project has any. Its persons speak as `agent`."""
+async def has_talks(rt: Runtime, project: Project) -> bool:
+    """Whether the project has any conversation."""
     async with rt.db.read() as session:
         query = select(func.count()).select_from(Conversation).where(Conversation.project_id == project.id)
-        if (await session.execute(query)).scalar_one():
-            return
+        return bool((await session.execute(query)).scalar_one())
+
+
+async def play_talks(rt: Runtime, project: Project, agent: Actor) -> None:
+    """Play the company's conversations, the oldest first. Its persons speak as `agent`."""
     caller = Caller(project, agent, PERMISSIONS[Role.AGENT])
     for talk in _talks(project.name):
         past = Past(rt.clock() - timedelta(hours=talk["hours_ago"]))
@@ -48,7 +51,7 @@ async def play_talks(rt: Runtime, project: Project, agent: Actor) -> None:
 
 def _talks(company: str) -> Iterator[dict[str, Any]]:
     text = (files("ouvidor.demo") / company / "conversations.jsonl").read_text("utf-8")
-    yield from (json.loads(line) for line in text.splitlines())
+    yield from sorted(map(json.loads, text.splitlines()), key=lambda talk: -talk["hours_ago"])
 
 
 async def _play(rt: Runtime, past: Past, caller: Caller, talk: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from ouvidor.accounts.access import MissingPermission
 from ouvidor.errors import OuvidorError
 from ouvidor.runtime import runtime_of
 from ouvidor.web.contexts.entry import ErrorPage
 from ouvidor.web.contexts.frame import Page
-from ouvidor.web.frames import LANGUAGE_COOKIE, THEME_COOKIE, frame_of
+from ouvidor.web.frames import LANGUAGE_COOKIE, PROJECT_COOKIE, THEME_COOKIE, frame_of
 from ouvidor.web.render import Renderer
 from ouvidor.web.visits import SignInNeeded, read_person
 
@@ -19,13 +20,16 @@ SHOWN_IN_FRAME = {400, 404, 405, 409, 413, 415, 422, 429}
 
 
 def show(request: Request, page: Page, status: int = 200) -> HTMLResponse:
-    """The page; a language or theme chosen in the address is kept in a cookie for a year."""
+    """The page; the language or theme chosen in the address and the project seen are kept in cookies for a year."""
     renderer: Renderer = request.app.state.renderer
     response = renderer.response(page, status)
     if "lang" in request.query_params:
         _keep(response, LANGUAGE_COOKIE, page.frame.language)
     if "theme" in request.query_params:
         _keep(response, THEME_COOKIE, page.frame.theme)
+    project = page.frame.project
+    if project and request.url.path.startswith("/projects/") and project.name != request.cookies.get(PROJECT_COOKIE):
+        _keep(response, PROJECT_COOKIE, project.name)
     return response
 
 
@@ -42,13 +46,15 @@ def wants_page(request: Request) -> bool:
 async def error_page(request: Request, error: OuvidorError) -> Response:
     """The error as a page; where a sign-in is missing, the way to the form and back."""
     if isinstance(error, SignInNeeded):
-        then = request.url.path if request.method == "GET" else "/"
+        query = f"?{request.url.query}" if request.url.query else ""
+        then = request.url.path + query if request.method == "GET" else "/"
         return go_to(f"/sign-in?{urlencode({'then': then})}")
     rt = runtime_of(request)
-    person = await read_person(request, rt) if error.status in SHOWN_IN_FRAME else None
+    by_role = isinstance(error, MissingPermission)
+    person = await read_person(request, rt) if by_role or error.status in SHOWN_IN_FRAME else None
     request_id = getattr(request.state, "request_id", "")
     frame = frame_of(request, rt, person)
-    return show(request, ErrorPage(frame, error.status, error.detail, request_id), error.status)
+    return show(request, ErrorPage(frame, error.status, error.detail, request_id, by_role=by_role), error.status)
 
 
 def _keep(response: Response, name: str, value: str) -> None:

@@ -129,7 +129,7 @@ def _row(entry: AuditEntry) -> AuditRow:
         role=role,
         before=before,
         changed=tuple(rule for rule in RULES if rule in told) if entry.action == "project.changed" else (),
-        count=_count(told),
+        counts=_counts(told),
     )
 
 
@@ -139,9 +139,9 @@ def _before_and_after(role: Any) -> tuple[str, str]:
     return "", role if isinstance(role, str) else ""
 
 
-def _count(told: Mapping[str, Any]) -> int:
-    """How many things it was done to: the sum of what the details count."""
-    return sum(value for name in COUNTED if isinstance(value := told.get(name), int))
+def _counts(told: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    """How many things were done, by what was done to them; what was done to none is not told."""
+    return tuple((name, value) for name in COUNTED if isinstance(value := told.get(name), int) and value)
 
 
 def _text(action: str, value: Any) -> str:

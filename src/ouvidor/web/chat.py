@@ -16,6 +16,7 @@ from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.wire import Completion
 from ouvidor.errors import Forbidden, OuvidorError, Unprocessable
+from ouvidor.inputs import StorableText
 from ouvidor.knowledge.read import count_sections
 from ouvidor.problems import as_ouvidor_error
 from ouvidor.runtime import Runtime, RuntimeDep
@@ -64,7 +65,7 @@ async def get_chat(
     request: Request,
     rt: RuntimeDep,
     member: Player,
-    helpdesk: Annotated[str, Query(max_length=200)] = "",
+    helpdesk: Annotated[StorableText, Query(max_length=200)] = "",
     turn: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     source: Annotated[int, Query(ge=0, le=50)] = 0,
 ) -> Response:

@@ -22,6 +22,7 @@ from ouvidor.conversations.read import (
     WantedStatus,
     list_conversations,
 )
+from ouvidor.inputs import StorableText
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import show
 from ouvidor.web.contexts.conversations import ConversationPage, ConversationsPage, ListFilters
@@ -60,12 +61,12 @@ class Filters:
 
     status: Literal["", "bot", "waiting", "person", "closed", "open"] = ""
     q: Annotated[str, Query(max_length=200)] = ""
-    language: Annotated[str, Query(max_length=20)] = ""
-    reason: Annotated[str, Query(max_length=60)] = ""
+    language: Annotated[StorableText, Query(max_length=20)] = ""
+    reason: Annotated[StorableText, Query(max_length=60)] = ""
     since: Annotated[str, Query(max_length=20)] = ""
     until: Annotated[str, Query(max_length=20)] = ""
     order: Order = "newest"
-    customer: Annotated[str, Query(max_length=200)] = ""
+    customer: Annotated[StorableText, Query(max_length=200)] = ""
 
     @property
     def query(self) -> str:

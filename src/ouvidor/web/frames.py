@@ -14,6 +14,7 @@ from ouvidor.web.words import choose_language
 
 LANGUAGE_COOKIE = "lang"
 THEME_COOKIE = "theme"
+PROJECT_COOKIE = "project"
 
 
 def frame_of(request: Request, rt: Runtime, visitor: Member | Person | None, place: Place = "none") -> Frame:
@@ -46,10 +47,11 @@ def theme_named(text: str | None) -> Theme | None:
 
 
 def _project_shown(request: Request, person: Person | None) -> Project | None:
-    """On pages of no project: the one that the address names, else the person's first."""
-    own = tuple(place.project for place in person.places) if person else ()
-    named = request.query_params.get("project")
-    return next((project for project in own if project.name == named), next(iter(own), None))
+    """On pages of no project: the one that the address names, else the one seen last, else the person's first."""
+    own = {place.project.name: place.project for place in person.places} if person else {}
+    in_path = request.url.path.removeprefix("/projects/").partition("/")[0]
+    named = (in_path, request.query_params.get("project"), request.cookies.get(PROJECT_COOKIE))
+    return next((own[name] for name in named if name in own), next(iter(own.values()), None))
 
 
 def _permissions(person: Person | None, project: Project | None) -> frozenset[Permission]:

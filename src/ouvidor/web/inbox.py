@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Header, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +21,7 @@ from ouvidor.conversations.desk import (
     HeldByAnother,
     claim,
     close,
+    pass_on,
     release,
     reopen,
     reply,
@@ -65,6 +66,9 @@ DEEDS: Mapping[Deed, Callable[[Runtime, Caller, UUID], Awaitable[object]]] = {
 }
 
 
+TAKING: frozenset[Deed] = frozenset({"claim", "take-over", "reopen"})
+
+
 @dataclass(frozen=True)
 class Place:
     """Where in the inbox somebody is: the tab, the conversation chosen, one of its turns and sources laid open."""
@@ -93,6 +97,12 @@ class ReplyForm(DeskForm):
     text: str = Field(default="", max_length=LONGEST_REPLY)
 
 
+class PassOnForm(DeskForm):
+    """The colleague chosen."""
+
+    to: UUID
+
+
 class PresenceForm(DeskForm):
     """Whether the member takes conversations; `conversation` is the one that stands open."""
 
@@ -102,10 +112,17 @@ class PresenceForm(DeskForm):
 
 @router.get("/projects/{project}/inbox")
 async def get_inbox(
-    request: Request, rt: RuntimeDep, member: Reader, place: Annotated[Place, Depends(Place)]
+    request: Request,
+    rt: RuntimeDep,
+    member: Reader,
+    place: Annotated[Place, Depends(Place)],
+    x_idle: Annotated[str, Header()] = "",
 ) -> Response:
-    """The list of a tab, and the chosen conversation. Looking is a sign of life of those who may answer."""
-    if member.may(Permission.CONVERSATIONS_REPLY):
+    """The list of a tab, and the chosen conversation. Looking is a sign of life of those who may answer.
+
+    It is none where the page fetches itself while nobody has touched it for long.
+    """
+    if member.may(Permission.CONVERSATIONS_REPLY) and not x_idle:
         async with rt.db.begin() as session:
             await note_presence(session, member.project.id, member.person.user.id, rt.clock())
     return show(request, await inbox_page(request, rt, member, place))
@@ -152,6 +169,19 @@ async def post_suggest(
     return show(request, await inbox_page(request, rt, member, place, composer=composer))
 
 
+@router.post("/projects/{project}/inbox/{conversation_id}/pass-on")
+async def post_pass_on(
+    request: Request, rt: RuntimeDep, member: Answerer, conversation_id: UUID, form: Annotated[PassOnForm, Form()]
+) -> Response:
+    """A colleague answers from here on."""
+    place = Place(form.tab, conversation_id)
+    try:
+        await pass_on(rt, member.caller, conversation_id, form.to)
+    except OuvidorError as error:
+        return await _troubled(request, rt, member, place, error, Composer(new_key()))
+    return go_to(place.address(member.project))
+
+
 @router.post("/projects/{project}/inbox/{conversation_id}/{deed}")
 async def post_deed(
     request: Request,
@@ -161,12 +191,17 @@ async def post_deed(
     deed: Deed,
     form: Annotated[DeskForm, Form()],
 ) -> Response:
-    """Take the conversation, take it from another, give it back to the bot, close or reopen it."""
+    """Take the conversation, take it from another, give it back to the bot, close or reopen it.
+
+    Who takes one that waited goes on where it is listed now: among their own.
+    """
     place = Place(form.tab, conversation_id)
     try:
         await DEEDS[deed](rt, member.caller, conversation_id)
     except OuvidorError as error:
         return await _troubled(request, rt, member, place, error, Composer(new_key()))
+    if deed in TAKING and place.tab == "waiting":
+        place = replace(place, tab="mine")
     return go_to(place.address(member.project))
 
 
@@ -222,7 +257,11 @@ async def inbox_page(
         talk=talk,
         mode=mode,
         away=any(found.away for found in members if found.user_id == me.id),
-        colleagues=tuple(Colleague(found.name, found.there, found.away) for found in members if found.user_id != me.id),
+        colleagues=tuple(
+            Colleague(found.name, found.there, found.away, str(found.user_id))
+            for found in members
+            if found.user_id != me.id
+        ),
     )
     return replace(page, beyond=max(0, page.count(place.tab) - len(rows)) if listed.has_more else 0)
 

@@ -17,6 +17,7 @@ from ouvidor.accounts.invitations import (
 from ouvidor.accounts.models import User
 from ouvidor.accounts.passwords import LONGEST_PASSWORD, WeakPassword
 from ouvidor.accounts.signins import COOKIE, close_signin, open_signin, readable_browser
+from ouvidor.accounts.throttle import TooManyAttempts, address_of
 from ouvidor.accounts.users import clean_name
 from ouvidor.errors import Conflict, Unprocessable
 from ouvidor.inputs import StorableText
@@ -24,6 +25,7 @@ from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show
 from ouvidor.web.contexts.manage import ClosedInvitationPage, JoinPage
 from ouvidor.web.frames import frame_of
+from ouvidor.web.signing import minutes_to_wait
 from ouvidor.web.visits import AnybodyDep, Person, PersonDep, refuse_other_sites
 
 router = APIRouter(include_in_schema=False)
@@ -62,11 +64,11 @@ async def post_account(request: Request, rt: RuntimeDep, text: str, form: Annota
     """Make an account, join with it and sign in."""
     try:
         page = await _page(request, rt, None, text)
-        joined = await _join(rt, text, form, page)
+        joined = await _join(request, rt, text, form, page)
     except UnknownInvitation as error:
         return _closed(request, rt, None, error)
-    if isinstance(joined, JoinPage):
-        return show(request, joined, 409 if joined.wrong == "taken" else 422)
+    if isinstance(joined, Response):
+        return joined
     response = go_to(f"/projects/{joined.project.name}/overview")
     await _sign_in(request, response, rt, joined.user)
     return response
@@ -91,17 +93,22 @@ def _closed(request: Request, rt: Runtime, person: Person | None, error: Unknown
     return show(request, ClosedInvitationPage(frame), error.status)
 
 
-async def _join(rt: Runtime, text: str, form: AccountForm, page: JoinPage) -> Joined | JoinPage:
+async def _join(request: Request, rt: Runtime, text: str, form: AccountForm, page: JoinPage) -> Joined | Response:
     """Who joined; or the page again, with what was typed and what was refused of it."""
+    typed, address = replace(page, username=form.username, name=form.name), address_of(request)
     try:
-        return await join_as_new_person(rt, text, form.username, form.password, name=form.name)
+        return await join_as_new_person(rt, text, form.username, form.password, address=address, name=form.name)
+    except TooManyAttempts as error:
+        response = show(request, replace(typed, minutes=minutes_to_wait(error)), error.status)
+        response.headers.update(error.response_headers())
+        return response
     except WeakPassword:
         wrong = "password"
     except Conflict:
         wrong = "taken"
     except Unprocessable:
         wrong = "username" if _is_name(form.name) else "name"
-    return replace(page, username=form.username, name=form.name, wrong=wrong)
+    return show(request, replace(typed, wrong=wrong), 409 if wrong == "taken" else 422)
 
 
 def _is_name(text: str) -> bool:

@@ -10,7 +10,7 @@ from ouvidor.conversations.overview import Day, Overview, ReasonCount, read_over
 from ouvidor.conversations.read import ConversationFilter, list_conversations
 from ouvidor.knowledge.read import count_sections
 from ouvidor.runtime import RuntimeDep
-from ouvidor.web.answers import show
+from ouvidor.web.answers import go_to, show
 from ouvidor.web.contexts.inbox import Colleague
 from ouvidor.web.contexts.overview import DayBar, HolderRow, OverviewPage, ReasonRow, Steps
 from ouvidor.web.frames import frame_of
@@ -59,6 +59,12 @@ async def get_overview(
         steps=_steps(seen, sections, talked=bool(any_talk.data)),
     )
     return show(request, page)
+
+
+@router.get("/projects/{project}")
+async def get_project(member: Onlooker) -> Response:
+    """The project's own address leads to its overview."""
+    return go_to(f"/projects/{member.project.name}/overview")
 
 
 def day_bars(days: tuple[Day, ...], top: int) -> tuple[DayBar, ...]:

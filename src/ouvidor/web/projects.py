@@ -93,7 +93,7 @@ async def post_project(
     except (Unprocessable, Conflict) as refused:
         draft = ProjectDraft(**typed, wrong="taken" if isinstance(refused, Conflict) else "name")
         return show(request, await _page(request, rt, person, draft), refused.status)
-    return go_to(f"/projects/{made.name}/settings")
+    return go_to(f"/projects/{made.name}/overview")
 
 
 async def _page(request: Request, rt: Runtime, person: Person, draft: ProjectDraft) -> ProjectsPage:

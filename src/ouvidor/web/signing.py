@@ -93,7 +93,8 @@ async def post_sign_out(rt: RuntimeDep, person: PersonDep) -> Response:
 
 @router.get("/")
 async def get_start(request: Request, rt: RuntimeDep, person: PersonDep) -> Response:
-    """The overview of the person's first project."""
-    if not person.places:
-        return show(request, NoProjectPage(frame_of(request, rt, person)))
-    return go_to(f"/projects/{person.places[0].project.name}/overview")
+    """The overview of the project that the person saw last."""
+    frame = frame_of(request, rt, person)
+    if frame.project is None:
+        return show(request, NoProjectPage(frame, operator=person.user.operator))
+    return go_to(f"/projects/{frame.project.name}/overview")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
@@ -161,7 +160,7 @@ def refuse_other_sites(request: Request) -> None:
         ForeignForm: the browser says that another site sent it, or nothing says where it is from.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    own_host = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    own_host = origin is not None and origin.partition("://")[2] == request.headers.get("host")
     if not (site == "same-origin" if site is not None else own_host):
         raise ForeignForm
 

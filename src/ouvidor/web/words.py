@@ -87,9 +87,9 @@ class Words:
             return self.catalogue.gettext("< 1 min").replace(" ", NO_BREAK)
         return format_timedelta(length, format="short", threshold=1, locale=self.locale).replace(" ", NO_BREAK)
 
-    def day(self, value: date) -> str:
-        """Day and month, as short as the language writes them."""
-        return format_skeleton("MMMd", datetime.combine(value, time()), locale=self.locale)
+    def day(self, value: date, form: Literal["MMMd", "Md"] = "MMMd") -> str:
+        """Day and month in the language's order: with the month's short name, or (`Md`) in figures."""
+        return format_skeleton(form, datetime.combine(value, time()), locale=self.locale)
 
 
 def _filled(message: str, values: Mapping[str, object]) -> Markup:

@@ -24,13 +24,17 @@ class SignInPage:
 
 @dataclass(frozen=True)
 class ErrorPage:
-    """A problem in words: the status chooses the sentences, `detail` is what the program says of it."""
+    """A problem in words: the status chooses the sentences, `detail` is what the program says of it.
+
+    `by_role`: the person's role in the project does not allow it.
+    """
 
     template: ClassVar[str] = "error.html"
     frame: Frame
     status: int
     detail: str
     request_id: str
+    by_role: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Colleague:
     name: str
     there: bool
     away: bool
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,14 @@ class InboxPage:
     def count(self, tab: Tab) -> int:
         """How many conversations stand under this tab."""
         return {"waiting": self.waiting, "mine": self.mine, "all": self.open}[tab]
+
+    def receivers(self) -> tuple[Colleague, ...]:
+        """To whom the reader may pass the selected conversation on: it is theirs, or they manage the desk."""
+        if self.talk is None or self.talk.head is None:
+            return ()
+        manages = self.mode in {"take", "held"} and self.frame.may("conversations:manage")
+        holder = self.talk.head.holder_id
+        return tuple(one for one in self.colleagues if one.id != holder) if self.mode == "mine" or manages else ()
 
     def closable(self) -> bool:
         """Whether the reader may end the selected conversation: it is theirs, nobody's, or they manage the desk."""

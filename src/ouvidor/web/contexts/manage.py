@@ -186,7 +186,7 @@ class AuditRow:
     """One entry: who did what, when; `details` are texts by name.
 
     What the sentence says: `name` of whoever or whatever it was done to, the `role` before and after, the rules that
-    `changed`, and a `count`.
+    `changed`, and `counts` of what was done.
     """
 
     at: datetime
@@ -199,7 +199,7 @@ class AuditRow:
     role: str = ""
     before: str = ""
     changed: tuple[str, ...] = ()
-    count: int = 0
+    counts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,8 @@ class AuditLogPage:
 class JoinPage:
     """An invitation to a project; `username` and `name` were typed, `wrong` tells what was refused.
 
-    `member` is the role that the person who is signed in has in the project already (empty: none).
+    `member` is the role that the person who is signed in has in the project already (empty: none); `minutes` to wait
+    after too many attempts (0: none).
     """
 
     template: ClassVar[str] = "join.html"
@@ -250,6 +251,7 @@ class JoinPage:
     username: str = ""
     name: str = ""
     wrong: Literal["", "username", "taken", "name", "password"] = ""
+    minutes: int = 0
 
 
 @dataclass(frozen=True)

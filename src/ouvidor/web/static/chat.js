@@ -19,12 +19,14 @@ const clone = (id) => document.querySelector(id).content.firstElementChild.clone
 const unsettled = () => sending || Boolean(turns.querySelector(".pending"));
 const open = () => new URLSearchParams(location.search).get("turn");
 
-const live = follow(`${base}/events?helpdesk=${encodeURIComponent(field("helpdesk").value)}`, refresh, unsettled);
+const events = () => `${base}/events?helpdesk=${encodeURIComponent(field("helpdesk").value)}`;
+const live = follow(events, refresh, unsettled);
 
 /** The page as it is now; the turn that was laid open stays so, and so does what is being written. */
 async function refresh() {
   const page = await fetchPage(address(open() ?? ""));
-  if (!page || unsettled()) return;
+  if (unsettled()) return;
+  if (!page) return location.reload();
   if (page.querySelector("#turns li")) document.querySelector("#start")?.remove();
   blend("#turns", page);
   settle(page);

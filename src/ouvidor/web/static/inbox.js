@@ -1,12 +1,14 @@
 // The inbox without reloads. Every button is a plain form; here it is sent by a script, and the page that comes back is
 // blended in. What is being written is kept per conversation until it is sent.
 
-import { blend, fetchPage, follow, newKey, parse, renew, replace } from "./live.js";
+import { blend, fetchPage, follow, newKey, parse, refused, renew, replace } from "./live.js";
 
 const MINUTE = 60_000;
+const IDLE = 60 * MINUTE;
 const base = location.pathname;
 
 let busy = false;
+let idle = false;
 let tried = { key: "", text: "" };
 
 const find = (selector) => document.querySelector(selector);
@@ -14,11 +16,13 @@ const chosen = () => find("#foot")?.dataset.conversation ?? "";
 const draftName = () => `desk:${base}:${chosen()}`;
 const draft = () => sessionStorage.getItem(draftName()) ?? "";
 
-const live = follow(`${base}/events`, refresh, () => busy);
+const live = follow(() => `${base}/events${idle ? "?idle=yes" : ""}`, refresh, () => busy);
 
 async function refresh() {
-  const page = await fetchPage(location.href);
-  if (page && !busy) show(page);
+  const page = await fetchPage(location.href, idle ? { "X-Idle": "yes" } : {});
+  if (busy) return;
+  if (page) show(page);
+  else location.reload();
 }
 
 /** Blend in a page. `fresh` replaces the foot with what the server made of it (a reply sent, a suggestion, a refusal). */
@@ -92,7 +96,10 @@ async function send(form, submitter) {
   try {
     const response = await fetch(address, { method: "POST", body, headers: { Accept: "text/html" } });
     const page = parse(await response.text());
-    if (!page.querySelector("#inbox")) throw new Error("not the inbox");
+    if (!page.querySelector("#inbox")) {
+      if (refused(response)) return location.reload();
+      throw new Error("not the inbox");
+    }
     if (says && response.ok) remember("");
     if (response.redirected && response.ok) history.replaceState(null, "", response.url);
     show(page, true);
@@ -176,5 +183,25 @@ document.addEventListener("keydown", (event) => {
 
 addEventListener("popstate", () => visit(location.href, false));
 
+const used = () => Number(localStorage.getItem("inbox-used"));
+
+/** An inbox that nobody touched for an hour, in any tab, is no sign that somebody is there: people go home. */
+function use() {
+  if (Date.now() - used() > MINUTE) localStorage.setItem("inbox-used", String(Date.now()));
+  if (idle) judge();
+}
+
+function judge() {
+  const before = idle;
+  idle = Date.now() - used() >= IDLE;
+  if (idle !== before) live.reconnect();
+}
+
+for (const sign of ["pointerdown", "pointermove", "keydown"]) document.addEventListener(sign, use, { passive: true });
+
 recall();
-setInterval(live.now, MINUTE);
+use();
+setInterval(() => {
+  judge();
+  live.now();
+}, MINUTE);

@@ -2,6 +2,8 @@
 
 const PAUSE = 150;
 const RETRY = 5000;
+const REST = 4;
+const REFUSALS = [401, 403, 404];
 
 /** The resend mark of a new message; `crypto.randomUUID` is missing where a page is not served over HTTPS. */
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("");
@@ -69,19 +71,20 @@ export function blend(selector, page) {
 }
 
 /**
- * Calls `refresh` soon after each change that the server tells, one at a time, and after the connection was lost.
- * While `busy()` holds it waits; `later()` of the answer makes up for it.
+ * Calls `refresh` soon after each change that the server tells, one at a time, and after the connection was lost; the
+ * slower the server, the longer it is left alone in between. While `busy()` holds it waits; `later()` of the answer makes
+ * up for it. A stream that a proxy refused is asked for again; `reconnect()` does so at once.
  */
 export function follow(address, refresh, busy = () => false) {
-  const source = new EventSource(address);
   const offline = document.querySelector("#offline");
+  let source;
   let due = 0;
+  let pause = PAUSE;
   let running = false;
   let missed = false;
   let opened = false;
 
   async function run() {
-    let pause = PAUSE;
     due = 0;
     if (running || busy()) {
       missed = true;
@@ -89,38 +92,56 @@ export function follow(address, refresh, busy = () => false) {
     }
     running = true;
     missed = false;
+    const began = performance.now();
     try {
       await refresh();
+      pause = Math.max(PAUSE, REST * (performance.now() - began));
     } catch {
       missed = true;
       pause = RETRY;
     } finally {
       running = false;
     }
-    if (missed && !busy()) later(pause);
+    if (missed && !busy()) later();
   }
 
-  function later(pause = PAUSE) {
+  function later() {
     due ||= setTimeout(run, pause);
   }
 
-  source.addEventListener("change", () => later());
-  source.addEventListener("open", () => {
-    if (offline) offline.hidden = true;
-    if (opened) later();
-    opened = true;
-  });
-  source.addEventListener("error", () => {
+  function connect() {
+    source?.close();
+    source = new EventSource(address());
+    source.addEventListener("change", later);
+    source.addEventListener("open", () => {
+      if (offline) offline.hidden = true;
+      if (opened) later();
+      opened = true;
+    });
+    source.addEventListener("error", lose);
+  }
+
+  /** The browser connects again by itself, but not after an answer that is no stream. */
+  function lose({ target }) {
     if (offline) offline.hidden = false;
-    if (source.readyState === EventSource.CLOSED) later();
-  });
+    if (target !== source || target.readyState !== EventSource.CLOSED) return;
+    later();
+    setTimeout(() => { if (source === target) connect(); }, RETRY);
+  }
+
+  connect();
   addEventListener("pagehide", () => source.close());
-  return { now: () => later(), later: () => { if (missed) later(); } };
+  addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+  return { now: later, later: () => { if (missed) later(); }, reconnect: connect };
 }
 
-/** The page at this address as the server has it now; null where it sends us elsewhere, such as to the sign-in. */
-export async function fetchPage(address) {
-  const response = await fetch(address, { headers: { Accept: "text/html" } });
-  if (!response.ok || new URL(response.url).pathname !== new URL(address, location).pathname) return null;
+/** Whether the server says that what was asked for is not, or no longer, for this browser: signed out, removed, erased. */
+export const refused = (response) => response.redirected || REFUSALS.includes(response.status);
+
+/** The page at this address as the server has it now; null where it is refused us or sends us elsewhere. */
+export async function fetchPage(address, headers = {}) {
+  const response = await fetch(address, { headers: { Accept: "text/html", ...headers } });
+  if (refused(response)) return null;
+  if (!response.ok) throw new Error(String(response.status));
   return parse(await response.text());
 }
