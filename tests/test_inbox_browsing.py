@@ -188,6 +188,29 @@ def test_conversation_is_passed_on_to_a_colleague(
     context.close()
 
 
+def test_list_that_comes_late_does_not_close_what_was_opened(agent: Visit, customer: Visit, live: LiveSite) -> None:
+    helpdesk = hand_over(customer.page, live)
+    page = agent.page
+    expect(row_of(page, helpdesk)).to_be_visible()
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route(re.compile("/inbox$"), hold)
+    say(customer.page, "Hello?")
+    while not late:
+        page.wait_for_timeout(50)
+    choose(page, helpdesk)
+    page.locator("#desk").evaluate("desk => { desk.opened = true; }")
+    with page.expect_response(re.compile("/inbox$")):
+        late[0].continue_()
+    page.unroute(re.compile("/inbox$"))
+    say(customer.page, "Is anybody there?")
+    expect(page.locator("#turns")).to_contain_text("Is anybody there?")
+    assert page.locator("#desk").evaluate("desk => desk.opened")
+
+
 def test_draft_outlives_a_take_over(agent: Visit, customer: Visit, live: LiveSite, desk: Visit) -> None:
     helpdesk = hand_over(customer.page, live)
     page = agent.page

@@ -7,6 +7,7 @@ const MINUTE = 60_000;
 const IDLE = 60 * MINUTE;
 const base = location.pathname;
 
+let moves = 0;
 let busy = false;
 let idle = false;
 let tried = { key: "", text: "" };
@@ -18,11 +19,14 @@ const draft = () => sessionStorage.getItem(draftName()) ?? "";
 
 const live = follow(() => `${base}/events${idle ? "?idle=yes" : ""}`, refresh, () => busy);
 
+/** What was fetched for a place that was left meanwhile is of no use; the place of now is fetched next. */
 async function refresh() {
+  const began = moves;
   const page = await fetchPage(location.href, idle ? { "X-Idle": "yes" } : {});
-  if (busy) return;
-  if (page) show(page);
-  else location.reload();
+  if (began !== moves) return live.now();
+  if (busy) return undefined;
+  if (page) return show(page);
+  return location.reload();
 }
 
 /** Blend in a page. `fresh` replaces the foot with what the server made of it (a reply sent, a suggestion, a refusal). */
@@ -78,7 +82,10 @@ function keepOpen(page) {
 
 /** Go to a place of the inbox without loading the document. */
 async function visit(address, remembered = true) {
+  moves += 1;
+  const mine = moves;
   const page = await fetchPage(address).catch(() => null);
+  if (mine !== moves) return undefined;
   if (!page) return location.assign(address);
   if (remembered) history.pushState(null, "", address);
   const opens = page.querySelector("#panel")?.hasAttribute("data-open");
@@ -101,6 +108,7 @@ async function send(form, submitter) {
       throw new Error("not the inbox");
     }
     if (says && response.ok) remember("");
+    moves += 1;
     if (response.redirected && response.ok) history.replaceState(null, "", response.url);
     show(page, true);
     if (form.id === "composer" || find("#reply")) find("#reply")?.focus();
