@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import pytest
 import uvicorn
 from factories import HOTEL, add_sections, build_tenant
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from ouvidor.accounts.access import Caller
 from ouvidor.accounts.audit import Actor
@@ -45,6 +45,8 @@ from ouvidor.privacy.export import make_export, order_export
 from ouvidor.privacy.models import DataExport
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings
+
+expect.set_options(timeout=15_000)  # milliseconds: a busy machine is slow, not wrong
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")

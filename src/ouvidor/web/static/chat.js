@@ -10,6 +10,7 @@ const draft = `draft:${composer.action}`;
 const unsent = `unsent:${composer.action}`;
 const base = composer.action.replace(/\/messages$/, "");
 
+let moves = 0;
 let sending = false;
 
 const field = (name) => composer.elements.namedItem(name);
@@ -22,14 +23,19 @@ const open = () => new URLSearchParams(location.search).get("turn");
 const events = () => `${base}/events?helpdesk=${encodeURIComponent(field("helpdesk").value)}`;
 const live = follow(events, refresh, unsettled);
 
-/** The page as it is now; the turn that was laid open stays so, and so does what is being written. */
+/**
+ * The page as it is now; the turn that was laid open stays so, and so does what is being written. What was fetched
+ * before a turn was sent or laid open is of no use; it is fetched again.
+ */
 async function refresh() {
+  const began = moves;
   const page = await fetchPage(address(open() ?? ""));
-  if (unsettled()) return;
+  if (began !== moves) return live.now();
+  if (unsettled()) return undefined;
   if (!page) return location.reload();
   if (page.querySelector("#turns li")) document.querySelector("#start")?.remove();
   blend("#turns", page);
-  settle(page);
+  return settle(page);
 }
 
 function settle(page) {
@@ -60,6 +66,7 @@ function markCurrent(number) {
 
 /** Sends one message; a failure keeps it on the page with its resend mark, so that sending again acts once. */
 async function send(text, key, pending) {
+  moves += 1;
   setBusy(true);
   sessionStorage.setItem(unsent, JSON.stringify({ helpdesk: field("helpdesk").value, text, key }));
   const body = new URLSearchParams({ helpdesk: field("helpdesk").value, key, text });
@@ -169,6 +176,7 @@ async function select(number, source, remember) {
   const where = source ? `${address(number)}&source=${source}` : address(number);
   const response = await fetch(where, { headers: { Accept: "text/html" } });
   if (!response.ok) return location.assign(where);
+  moves += 1;
   swap("#panel", parse(await response.text()));
   markCurrent(number);
   if (remember) history.pushState(null, "", where);
