@@ -53,6 +53,7 @@ bench: setup ## The figures of docs/quality.md that need no data of others
 	$(BIN)/python bench/search.py
 	$(BIN)/python bench/conversations.py
 	$(BIN)/python bench/sign_in.py
+	$(BIN)/python bench/recording.py
 
 requirements: setup ## Compile requirements/*.txt anew from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh

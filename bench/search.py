@@ -147,6 +147,7 @@ class NoisyCopies:
 
     english_only = False
     available = True
+    remote = False
 
     def __init__(self, name: str, models: NDArray[np.float32]) -> None:
         self.name, self._models, self._draw = name, models, np.random.default_rng(2)

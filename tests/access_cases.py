@@ -25,6 +25,7 @@ from ouvidor.accounts.users import join_project
 from ouvidor.conversations.models import Conversation
 from ouvidor.knowledge.models import Section
 from ouvidor.privacy.models import DataExport, Erasure
+from ouvidor.prompts.store import save_prompt
 from ouvidor.runtime import Runtime
 
 OPEN_FOLDERS = {"/static"}
@@ -123,6 +124,8 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
     """A new id of each kind that a path may name, all of this tenant."""
     now, project = rt.clock(), tenant.project
     member = await add_person(rt, f"member-{uuid4().hex[:8]}", (project, Role.AGENT))
+    text = f"Answer {uuid4().hex}"
+    prompt = await save_prompt(rt, project, "reply", text, activate=True, actor=COMMAND)
     async with rt.db.begin() as session:
         mine = Section.project_id == project.id
         section = (await session.execute(select(Section.id).where(mine).limit(1))).scalar_one()
@@ -147,8 +150,9 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
             "invitation_id": invitation.id,
             "erasure_id": erasure.id,
             "export_id": export.id,
+            "version_id": prompt.version.id,
         }
-    return {name: str(value) for name, value in ids.items()} | {"deed": "claim"}
+    return {name: str(value) for name, value in ids.items()} | {"deed": "claim", "model": project.name}
 
 
 def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str, Any]:
@@ -159,6 +163,7 @@ def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str
         ("post", "/conversations/completions"): {
             "json": {"helpdeskId": 1, "projectName": name, "messages": [{"role": "USER", "content": "hi"}]}
         },
+        ("post", "/v1/chat/completions"): {"json": {"model": name, "messages": [{"role": "user", "content": "hi"}]}},
         ("post", "/api/v1/sections"): {"json": {"sections": [{"id": uuid4().hex, "content": "y"}]}},
         ("post", "/api/v1/sections/import"): {"files": {"file": ("a.jsonl", row)}},
         ("post", "/api/v1/sections/search"): {"json": {"query": "breakfast"}},
@@ -173,6 +178,8 @@ def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str
         ("post", "/api/v1/erasures"): {"json": {"kind": "conversation", "id": ids["conversation_id"]}},
         ("post", "/api/v1/erasures/check"): {"json": {"kind": "conversation", "id": ids["conversation_id"]}},
         ("post", "/api/v1/exports"): {"json": {"kind": "conversation", "id": ids["conversation_id"]}},
+        ("post", "/api/v1/prompts/versions"): {"json": {"name": "reply", "text": uuid4().hex}},
+        ("post", "/api/v1/prompts/activate"): {"json": {"name": "reply", "version": "default"}},
         ("post", "/api/v1/auth/password"): {"json": {"old": PASSWORD, "new": f"{PASSWORD} 2"}},
         ("patch", "/api/v1/me"): {"json": {"name": "Ana"}},
     }

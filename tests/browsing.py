@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -30,19 +30,25 @@ from ouvidor.accounts.permissions import KEY_SCOPES, PERMISSIONS, USUAL_SCOPES, 
 from ouvidor.accounts.projects import ProjectChanges, change_project, project_named
 from ouvidor.accounts.rules import Mode
 from ouvidor.accounts.users import actor_of, create_user, join_project, user_named
+from ouvidor.agent.follow_up import Rewritten
 from ouvidor.agent.reply import Draft
 from ouvidor.app import create_app
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.desk import claim, close, reply
 from ouvidor.conversations.history import Line
+from ouvidor.conversations.models import Author, Conversation, Message, Turn
 from ouvidor.conversations.read import ConversationFilter, list_conversations
+from ouvidor.engines.base import Usage
+from ouvidor.engines.calls import CallRecord
 from ouvidor.engines.embeddings import NoEmbedder
-from ouvidor.engines.scripted import ScriptedEngine
+from ouvidor.engines.scripted import Held, ScriptedEngine
 from ouvidor.knowledge.read import list_sections
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.privacy.erase import carry_out_erasure, order_erasure
 from ouvidor.privacy.export import make_export, order_export
 from ouvidor.privacy.models import DataExport
+from ouvidor.prompts.catalogue import PROMPTS
+from ouvidor.prompts.store import save_prompt
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings
 
@@ -73,6 +79,11 @@ class LiveSite:
     section: str
     addresses: dict[str, str]
     engine: ScriptedEngine
+    loop: asyncio.AbstractEventLoop
+
+    def release(self, held: Held) -> None:
+        """Let the engine, which runs in the site's thread, give the answer that it holds."""
+        self.loop.call_soon_threadsafe(held.release.set)
 
 
 @dataclass
@@ -113,16 +124,20 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
     ready, leave = threading.Event(), threading.Event()
     section: list[str] = []
     addresses: dict[str, str] = {}
+    loops: list[asyncio.AbstractEventLoop] = []
 
     engine = ScriptedEngine()
 
     async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
         async with open_runtime(settings, address) as opened:
             rt = replace(opened, embedder=NoEmbedder(), engine=engine)
             section.append(await furnish(rt, engine))
             addresses.update(await furnish_desk(rt, engine))
             await furnish_privacy(rt)
             addresses.update(await furnish_crowd(rt))
+            addresses.update(await furnish_calls(rt))
+            addresses.update(await furnish_prompts(rt))
             config = uvicorn.Config(create_app(rt), log_level="warning", timeout_graceful_shutdown=1)
             served = uvicorn.Server(config)
             running = asyncio.create_task(served.serve(sockets=[door]))
@@ -134,7 +149,7 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     assert ready.wait(timeout=120), "the site did not start"
-    yield LiveSite(f"http://127.0.0.1:{door.getsockname()[1]}", section[0], addresses, engine)
+    yield LiveSite(f"http://127.0.0.1:{door.getsockname()[1]}", section[0], addresses, engine, loops[0])
     leave.set()
     thread.join()
     server.drop_database(name)
@@ -152,6 +167,7 @@ async def furnish(rt: Runtime, engine: ScriptedEngine) -> str:
         for project in (seaside.project, empty.project):
             await join_project(session, user.id, project.id, Role.OWNER, rt.clock())
     engine.always("reply", BREAKFAST)
+    engine.always("rewrite", Rewritten(question=""))
     for text, draft in SAID.items():
         engine.next("reply", draft)
         await say(rt, seaside.project, HELPDESK, text)
@@ -241,6 +257,75 @@ async def furnish_crowd(rt: Runtime) -> dict[str, str]:
     }
 
 
+async def furnish_calls(rt: Runtime) -> dict[str, str]:
+    """A day of calls and turns in the project whole-company, some of them failed, degraded or withheld."""
+    now = rt.clock()
+    async with rt.db.begin() as session:
+        project = await project_named(session, "whole-company")
+        talk = Conversation(project_id=project.id, helpdesk_id="4712", created_at=now, last_message_at=now, turns=120)
+        session.add(talk)
+        await session.flush()
+        turns = [_turn_of(talk, number, now - timedelta(minutes=11 * (120 - number))) for number in range(1, 121)]
+        session.add_all(turns)
+        await session.flush()
+        for place, role, author, content in (
+            (1, "USER", Author.CUSTOMER, "And how much is it for two nights?"),
+            (2, "AGENT", Author.BOT, "Do you mean one of these: parking, or pets?"),
+        ):
+            own = {"project_id": project.id, "conversation_id": talk.id, "turn_id": turns[-1].id, "created_at": now}
+            session.add(Message(position=place, role=role, author=author, content=content, **own))
+    for number, turn in enumerate(turns):
+        local = number % 9 == 4
+        rt.calls.add(
+            CallRecord(
+                project_id=project.id,
+                conversation_id=talk.id,
+                turn_id=turn.id,
+                task="follow_up" if number % 4 == 1 else "reply",
+                model="local" if local else ("gpt-5-mini" if number % 5 else "meta-llama/Llama-3.3-70B-Instruct"),
+                prompt_version=None,
+                prompt_label="" if local else f"reply {1 + number // 70}",
+                at=turn.started_at,
+                latency=0.006 if local else 0.7 + 0.03 * (number * 37 % 41),
+                first_token=None if local else 0.4,
+                retries=int(number % 13 == 0),
+                fault=turn.degraded or ("rate_limited" if number % 31 == 30 else None),
+                degraded=turn.degraded is not None,
+                usage=None if local else Usage(1200 + 9 * number, 600, 0, 90 + number, 30),
+            )
+        )
+    await rt.calls.flush()
+    return {"turn-withheld": f"/projects/whole-company/conversations/{talk.id}?turn=120"}
+
+
+def _turn_of(talk: Conversation, number: int, at: datetime) -> Turn:
+    moves = ("answer", "answer", "answer", "clarify", "answer", "handover")
+    withheld = number % 12 == 0
+    return Turn(
+        project_id=talk.project_id,
+        conversation_id=talk.id,
+        number=number,
+        episode=1,
+        state="answered",
+        move="clarify" if withheld else moves[number % 6],
+        reason="draft_withheld" if withheld else (None, None, None, "uncertain", None, "outside_content")[number % 6],
+        language="en",
+        confidence=0.4,
+        gate=0.5,
+        clarifications=1,
+        model="local" if number % 17 == 0 else "gpt-5-mini",
+        prompt_label=f"reply {1 + number // 70}",
+        searched_for="How much is parking for two nights?" if withheld else None,
+        withheld="Parking is 99 dollars for two nights, see https://example.com/park." if withheld else None,
+        findings=[{"kind": "number", "what": "99 dollars"}, {"kind": "link", "what": "https://example.com/park"}]
+        if withheld
+        else [],
+        degraded="timeout" if number % 17 == 0 else None,
+        started_at=at,
+        answered_at=at + timedelta(seconds=1.4),
+    )
+
+
 async def furnish_privacy(rt: Runtime) -> None:
     """An export and an erasure that are done, and an export that failed, in the project seaside."""
     async with rt.db.read() as session:
@@ -252,6 +337,24 @@ async def furnish_privacy(rt: Runtime) -> None:
     async with rt.db.begin() as session:
         (await session.get_one(DataExport, failed)).state = "failed"
     await carry_out_erasure(rt, seaside.id, await order_erasure(rt, owner, "customer", "to-be-erased"))
+
+
+async def furnish_prompts(rt: Runtime) -> dict[str, str]:
+    """Three versions of the prompt for replies in the project seaside, the second in use; returns addresses."""
+    async with rt.db.read() as session:
+        seaside = await project_named(session, "seaside")
+    owner, shipped = Actor("user", LONG_NAME, uuid4()), PROMPTS["reply"].text
+    texts = (
+        (shipped.replace("Two to four short sentences", "One or two short sentences"), "Respostas mais curtas"),
+        (shipped.replace("friendly, without exclamation marks", "warm, with little ceremony"), ""),
+        (shipped.replace("# How to write", "# How to write\n\nGive prices with and without tax."), LONG_WORDS[:190]),
+    )
+    for written, note in texts:
+        saved = await save_prompt(
+            rt, seaside, "reply", written, note=note, activate=written != texts[2][0], actor=owner
+        )
+    address = f"/projects/seaside/settings/prompts/{saved.version.id}"
+    return {"prompt-version": address, "prompt-changes": f"{address}?against=active"}
 
 
 async def conversation_id(rt: Runtime, project: Project, helpdesk: str) -> UUID:

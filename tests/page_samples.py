@@ -2,8 +2,26 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
+from ouvidor.agent.checks import FindingKind
 from ouvidor.conversations.overview import Day, Outcomes
+from ouvidor.engines.base import FaultKind
+from ouvidor.engines.calls import Ending
+from ouvidor.monitoring.of_turn import TurnCalls
+from ouvidor.monitoring.usage import (
+    CallFigures,
+    CallsOfModel,
+    CallsOfTask,
+    Counted,
+    Moment,
+    Seconds,
+    Tokens,
+    TurnFigures,
+    TurnsOfPrompt,
+    UsageReport,
+)
+from ouvidor.prompts.diff import compare
 from ouvidor.web.citations import ReplyPart, reply_parts
 from ouvidor.web.contexts.account import AccountEvent, AccountPage, SignInRow
 from ouvidor.web.contexts.conversations import ConversationPage, ConversationRow, ConversationsPage, ListFilters
@@ -31,14 +49,25 @@ from ouvidor.web.contexts.manage import (
     ProjectsPage,
     RolesPage,
 )
+from ouvidor.web.contexts.monitoring import MonitoringPage
 from ouvidor.web.contexts.overview import HolderRow, OverviewPage, ReasonRow, Steps
 from ouvidor.web.contexts.privacy import ExportView, Loss, PrivacyPage, ReceiptView, Whose
+from ouvidor.web.contexts.prompts import (
+    Comparison,
+    PromptEditPage,
+    PromptLink,
+    PromptsPage,
+    PromptVersionPage,
+    TroubleView,
+    VersionView,
+)
 from ouvidor.web.contexts.reference import ApiAnswer, ApiField, ApiOperation, ApiTag, ReferencePage, Span
 from ouvidor.web.contexts.rules import PhraseField, PhraseFields, RulesPage
 from ouvidor.web.contexts.talk import (
     ChatPage,
     ConversationStatus,
     ConversationView,
+    FindingView,
     Item,
     NoticeView,
     Outcome,
@@ -49,11 +78,13 @@ from ouvidor.web.contexts.talk import (
     TurnFragment,
     TurnView,
 )
+from ouvidor.web.monitoring import charts_of, shares
 from ouvidor.web.overview import day_bars
 from ouvidor.web.words import Language
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script> & \"quoted\""
+FAULTS = (*get_args(FaultKind), *get_args(get_args(Ending)[-1]))
 OUTCOMES: tuple[Outcome, ...] = ("answer", "clarify", "handover", "silent", "running", "lost", "failed")
 
 
@@ -75,6 +106,12 @@ def turn_view(number: int, outcome: Outcome, reply: tuple[ReplyPart, ...]) -> Tu
         model="local",
         message_id="018f",
         retrieved=2,
+        prompt=HOSTILE,
+        searched_for=HOSTILE,
+        withheld=HOSTILE,
+        findings=(FindingView("number", HOSTILE), FindingView(HOSTILE, "")),
+        degraded="timeout",
+        calls=TurnCalls(calls=2, seconds=1.4, retries=1, read=1234, written=56, cost=0.0012 if number % 2 else None),
         sources=(source, replace(source, rank=2, tier="N1", score=0.2, cited=False, relevant=False, section_id="")),
     )
 
@@ -242,6 +279,41 @@ def overview_pages(frame: Frame) -> list[Page]:
     return [full, empty]
 
 
+def monitoring_pages(frame: Frame) -> list[Page]:
+    """A full day with an unknown price, a month narrowed to a prompt, and nothing at all."""
+    took = Seconds(p50=0.004, p95=1.2, p99=2.5)
+    calls = CallFigures(calls=9, faults=2, degraded=1, tokens=Tokens(input=5), cost=0.1234, unpriced=2, latency=took)
+    turns = TurnFigures(answer=5, clarify=2, handover=1, failed=1, withheld=1, degraded=1)
+    moments = [Moment(at=NOW + timedelta(hours=number), calls=calls, turns=turns) for number in range(24)]
+    report = UsageReport(
+        period="24h",
+        step="hour",
+        since=NOW,
+        until=NOW,
+        calls=calls,
+        turns=turns,
+        moments=moments,
+        models=[CallsOfModel(model=name, calls=calls) for name in (HOSTILE, "local")],
+        tasks=[CallsOfTask(task=HOSTILE, prompt=prompt, calls=calls) for prompt in (HOSTILE, "")],
+        prompts=[TurnsOfPrompt(model=HOSTILE, prompt=prompt, turns=turns) for prompt in (HOSTILE, "")],
+        faults=[Counted(name=name, count=3) for name in (*FAULTS, HOSTILE)],
+        reasons=[Counted(name=name, count=3) for name in ("draft_withheld", "engine_down", HOSTILE)],
+        findings=[Counted(name=name, count=3) for name in (*FindingKind, HOSTILE)],
+    )
+    counted = {name: shares(getattr(report, name)) for name in ("faults", "reasons", "findings")}
+    full = MonitoringPage(frame, report, charts_of(report), **counted, models=(HOSTILE, "local"), prompts=(HOSTILE,))
+    month = report.model_copy(update={"period": "30d", "step": "day"})
+    nothing = report.model_copy(update={"calls": CallFigures(), "turns": TurnFigures(), "moments": []})
+    no_prices = report.model_copy(update={"calls": CallFigures(calls=2, unpriced=2), "turns": TurnFigures()})
+    return [
+        full,
+        replace(full, report=month, model=HOSTILE, prompt=HOSTILE, connected=HOSTILE),
+        replace(full, report=no_prices, reasons=(), findings=(), faults=()),
+        replace(full, report=nothing),
+        replace(full, report=nothing, prompt=HOSTILE),
+    ]
+
+
 def project_pages(frame: Frame, alone: Frame) -> list[Page]:
     """The list of projects, the way into one, and an invitation in every state."""
     stranger = replace(frame, project=None)
@@ -268,7 +340,7 @@ def settings_pages(frame: Frame) -> list[Page]:
     frame = replace(frame, place="settings", permissions=frozenset(("members:read", "members:write", "keys:write")))
     reader = replace(frame, permissions=frozenset(("members:read", "keys:read", "audit:read")))
     rules = ("title", "persona", "mode", "n2_reply", "handover_to", "max_clarifications", "expiry_minutes", "languages")
-    more = ("sections_shown", "hold_minutes", "relevance_gate", "retention_days")
+    more = ("sections_shown", "hold_minutes", "relevance_gate", "retention_days", "mask_personal_data")
     names = ("clarification", "transfer", "nobody", "joined", "returned", "closed", "error", "a_new_one")
     phrases = tuple(PhraseFields(name, (PhraseField("pt", f"phrases.{name}.pt", HOSTILE, HOSTILE),)) for name in names)
     values = dict.fromkeys((*rules, *more), HOSTILE)
@@ -330,6 +402,7 @@ def audit_pages(frame: Frame) -> list[Page]:
         *("conversation.taken_over", "conversation.released", "conversation.closed", "conversation.reopened"),
         *("conversation.passed_on", "conversation.returned_to_queue"),
         *("privacy.erasure_requested", "privacy.erased", "privacy.exported", "privacy.export_fetched", HOSTILE),
+        *("prompt.saved", "prompt.activated"),
     )
     row = AuditRow(
         NOW,
@@ -346,7 +419,7 @@ def audit_pages(frame: Frame) -> list[Page]:
     )
     rows = tuple(replace(row, action=action) for action in actions)
     doers = tuple(replace(row, actor_kind=kind, subject="") for kind in ("key", "command", "system"))
-    log = AuditLogPage(frame, (*rows, *doers), ("project", "member"), (AuditActor("018f", HOSTILE),))
+    log = AuditLogPage(frame, (*rows, *doers), ("project", "member", "prompt"), (AuditActor("018f", HOSTILE),))
     return [
         log,
         replace(log, query="group=member", group="member", actor="018f", after="018f", continued=True),
@@ -380,6 +453,52 @@ def privacy_pages(frame: Frame) -> list[Page]:
     ]
 
 
+def prompt_pages(frame: Frame) -> list[Page]:
+    """As a manager and as an auditor see them: in use, shipped, compared, refused."""
+    reader = replace(frame, permissions=frozenset({"prompts:read"}))
+    writer = replace(frame, permissions=frozenset({"prompts:read", "prompts:write"}))
+    version = VersionView("018f-1", 3, HOSTILE, HOSTILE, HOSTILE, HOSTILE, NOW, active=True)
+    shipped = VersionView("", 0, HOSTILE, "1a2b3c4d")
+    links = (PromptLink("reply", HOSTILE), PromptLink("rewrite", HOSTILE), PromptLink(HOSTILE, HOSTILE))
+    page = PromptsPage(
+        writer,
+        links,
+        "reply",
+        version,
+        HOSTILE,
+        HOSTILE,
+        shipped,
+        (version, replace(version, active=False)),
+        2,
+        previous=HOSTILE,
+    )
+    lines = compare(f"same {HOSTILE}\n" * 9 + f"was {HOSTILE}\n", f"same {HOSTILE}\n" * 9 + f"is {HOSTILE}\nnew\n")
+    compared = (Comparison("active", HOSTILE), Comparison("018f-2", HOSTILE))
+    one = PromptVersionPage(writer, "reply", replace(version, active=False), HOSTILE, compared)
+    kinds = (
+        *("empty", "too_long", "too_many_lines", "rendered_too_long", "unstorable", "syntax", "too_deep"),
+        *("unknown_variable", "unknown_filter", "not_allowed"),
+    )
+    troubles = tuple(TroubleView(number, HOSTILE, kind, HOSTILE) for number, kind in enumerate(kinds, start=1))
+    variables = (("company", 120), ("persona", 200), ("language", 1), (HOSTILE, 2))
+    edit = PromptEditPage(writer, "reply", HOSTILE, f"\n{HOSTILE}\n</textarea>", variables, ("lower", "upper"))
+    return [
+        page,
+        *[replace(page, done=done, begun="018e", after="018f") for done in ("activated", "same")],
+        replace(
+            page, name="rewrite", active=replace(shipped, active=True), versions=(), total=0, previous="", model=""
+        ),
+        replace(page, frame=reader, name=HOSTILE, shipped=replace(shipped, active=True)),
+        *[replace(one, done=done) for done in ("saved", "known")],
+        replace(one, against="active", before=HOSTILE, lines=lines),
+        replace(one, against="active", before=HOSTILE),
+        replace(one, against="reading"),
+        replace(one, frame=reader, version=shipped, comparisons=()),
+        edit,
+        replace(edit, troubles=troubles, wrong_note=True, note=HOSTILE, activate=False, source=""),
+    ]
+
+
 def samples(language: Language) -> list[Page]:
     """Pages with hostile text in every place that people fill."""
     own = ProjectLink("seaside", HOSTILE)
@@ -398,7 +517,9 @@ def samples(language: Language) -> list[Page]:
         *account_pages(frame),
         *desk_pages(frame),
         *overview_pages(frame),
+        *monitoring_pages(frame),
         *privacy_pages(frame),
+        *prompt_pages(frame),
         *[ErrorPage(alone, status, HOSTILE, "018f") for status in (400, 401, 403, 404, 409, 429, 500, 503)],
         ErrorPage(frame, 404, HOSTILE, "018f"),
         *project_pages(frame, alone),

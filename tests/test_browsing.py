@@ -1,8 +1,10 @@
 """The pages in a real browser: what scripts add to them, the keyboard, and what is kept when something fails."""
 
 import pytest
-from browsing import HELPDESK, PASSWORD, SAID, USERNAME, LiveSite, Visit, open_context, visit
+from browsing import BREAKFAST, HELPDESK, PASSWORD, SAID, USERNAME, LiveSite, Visit, open_context, visit
 from playwright.sync_api import Browser, Page, Route, expect
+
+from ouvidor.engines.scripted import Held
 
 pytestmark = pytest.mark.browser
 pytest_plugins = ["browsing"]
@@ -52,6 +54,44 @@ def test_chat_answers_without_a_reload(desk: Visit, live: LiveSite) -> None:
     assert page.evaluate("window.sameDocument")
     page.reload()
     expect(page.locator(".turn")).to_have_count(2)
+
+
+MOVES = "Element.prototype.animate = function (...what) { (window.moves ??= []).push(this.className); }"
+
+
+def test_reply_is_told_while_it_is_made(desk: Visit, live: LiveSite) -> None:
+    page, held = desk.page, Held(BREAKFAST)
+    page.add_init_script(MOVES)
+    live.engine.next("reply", held)
+    page.goto(f"{live.url}/projects/seaside/chat")
+    page.locator("#message").fill("What time is breakfast?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".pending .said.customer p")).to_have_text("What time is breakfast?")
+    expect(page.get_by_text("The bot is writing")).to_be_visible()
+    expect(page.get_by_text("The bot is looking it up")).to_be_hidden()
+    live.release(held)
+    expect(page.locator(".turn .reply")).to_contain_text("Breakfast is served from 6:30 to 10:00.")
+    expect(page.locator(".pending")).to_have_count(0)
+    assert page.evaluate("window.moves") is None, "this reader asked for less motion"
+    page.emulate_media(reduced_motion="no-preference")
+    ask(page, "What time is breakfast?")
+    assert page.evaluate("window.moves") == ["reply lines"]
+
+
+def test_whoever_leaves_before_the_reply_finds_the_message_again(desk: Visit, live: LiveSite) -> None:
+    page = desk.page
+    page.goto(f"{live.url}/projects/seaside/chat")
+    address = f"{page.url}?helpdesk={page.locator('#helpdesk').inner_text()}"
+    live.engine.next("reply", Held(BREAKFAST))
+    page.locator("#message").fill("What time is breakfast?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The bot is writing")).to_be_visible()
+    page.goto(f"{live.url}/projects/seaside/knowledge")
+    page.goto(address)
+    expect(page.locator("#message")).to_have_value("What time is breakfast?")
+    page.locator("#message").press("Enter")
+    expect(page.locator(".turn .reply")).to_contain_text("Breakfast is served from 6:30 to 10:00.")
+    expect(page.locator(".turn")).to_have_count(1)
 
 
 def test_one_message_at_a_time(desk: Visit, live: LiveSite) -> None:

@@ -1,6 +1,8 @@
 """The chat page over HTTP: with and without scripts, when something fails, when it grows long."""
 
+import json
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +20,8 @@ from ouvidor.web.turns import WINDOW
 pytestmark = pytest.mark.anyio
 
 DRAFT = Draft(kind="answer", text="Breakfast is served from 6:30.", cited=[0], language="en")
+MODELS_WORK = re.compile(r"<dt>Model's work</dt>.*?</dd>")
+"""Known soon after the turn, when the records of calls are stored."""
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ async def test_script_gets_the_same_turn_as_a_fragment(rt: Runtime, client: http
         whole = re.search(part, page.text, re.DOTALL)
         assert shown is not None
         assert whole is not None
-        assert shown[0].split() == whole[0].split()
+        assert shown[0].split() == MODELS_WORK.sub("", whole[0]).split()
 
 
 async def test_failed_message_comes_back_and_sent_again_acts_once(
@@ -74,6 +78,37 @@ async def test_failed_message_comes_back_and_sent_again_acts_once(
     page = (await client.get(again.headers["location"], headers=OWN)).text
     assert page.count('<li class="turn"') == 1
     assert 'name="key" value="key-1"' not in page
+
+
+async def test_script_is_told_how_far_the_reply_has_come(
+    rt: Runtime, engine: ScriptedEngine, client: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    """The stages, then the same fragment; or what went wrong, in our words."""
+    token = await enter(rt, client, tenant.project)
+    headers = {**FRAGMENT, "X-Form-Token": token}
+    form = message("", "What time is breakfast?")
+    streamed = {**headers, "Accept": "text/event-stream"}
+    told = await client.post("/projects/seaside/chat/messages", data=form, headers=streamed)
+    assert told.headers["content-type"].startswith("text/event-stream")
+    seen = events(told.text)
+    assert [event for event, _ in seen if event != "stage"] == ["turn"]
+    assert [stage for event, stage in seen if event == "stage"] == ["searching", "drafting", "checking"]
+    assert '<li class="turn" id="turn-1"' in seen[-1][1]
+    assert "Breakfast is served from 6:30." in seen[-1][1]
+    engine.next("reply", RuntimeError("inside"))
+    failed = await client.post("/projects/seaside/chat/messages", data=form | {"key": "k2"}, headers=streamed)
+    event, problem = events(failed.text)[-1]
+    assert (event, problem["status"]) == ("problem", 500)
+    assert problem["request_id"]
+    assert "inside" not in failed.text
+    empty = await client.post("/projects/seaside/chat/messages", data=message("", " "), headers=streamed)
+    assert (empty.status_code, empty.headers["content-type"]) == (422, "application/problem+json")
+
+
+def events(text: str) -> list[tuple[str, Any]]:
+    """The named events of a stream."""
+    named = re.findall(r"^event: (\w+)\ndata: (.*)$", text, re.MULTILINE)
+    return [(event, json.loads(told)) for event, told in named]
 
 
 async def test_script_gets_a_failure_as_a_problem(
@@ -113,7 +148,7 @@ async def test_customers_conversation_can_be_read_not_written(
 async def test_long_conversation_is_shown_in_windows(rt: Runtime, client: httpx.AsyncClient, tenant: Tenant) -> None:
     await enter(rt, client, tenant.project)
     for number in range(1, WINDOW + 12):
-        line = Line("USER", f"question {number}")
+        line = Line("USER", f"What time is breakfast on day {number}?")
         await complete(rt, tenant.project, Ask(helpdesk_id="chat-long", messages=(line,)))
     newest = (await client.get("/projects/seaside/chat?helpdesk=chat-long", headers=OWN)).text
     assert 'id="turn-12"' in newest

@@ -81,6 +81,7 @@ def test_help_names_every_command() -> None:
         "knowledge",
         "ask",
         "model",
+        "prompts",
     ):
         assert command in told
 
@@ -120,6 +121,8 @@ def test_keys_are_made_and_revoked(run: Run, shop: Path) -> None:
 def test_rules_are_set_and_checked_as_over_the_wire(run: Run, shop: Path) -> None:
     assert shop.exists()
     rules = ("--retention-days", "30", "--languages", "en, pt", "--phrase", "transfer.pt=Um momento.")
+    assert not as_json(run("project", "set", "shop", "--no-mask-personal-data", "--json"))["mask_personal_data"]
+    assert as_json(run("project", "set", "shop", "--mask-personal-data", "--json"))["mask_personal_data"]
     done = as_json(run("project", "set", "shop", *rules, "--json"))
     assert (done["retention_days"], done["languages"]) == (30, ["en", "pt"])
     assert done["phrases"] == {"transfer": {"pt": "Um momento."}}
@@ -264,3 +267,33 @@ def test_a_customer_is_exported_and_erased(run: Run, shop: Path, tmp_path: Path)
     assert not (tmp_path / "x.json").exists()
     assert as_json(run("privacy", "retention", "-p", "shop", "--json")) is None
     assert as_json(run("privacy", "receipts", "-p", "shop", "--json")) == []
+
+
+def test_prompts_are_saved_compared_activated_and_taken_back(run: Run, shop: Path, tmp_path: Path) -> None:
+    assert shop.exists()
+    shipped = run("prompts", "show", "reply", "-p", "shop").stdout
+    assert "{{ company }}" in shipped
+    file = tmp_path / "reply.md"
+    file.write_text(shipped + "\nNever say “hello”.\n")
+    saved = run("prompts", "save", "reply", str(file), "-p", "shop", "--note", "no hello")
+    assert saved.stdout == "Saved reply 1.\n", saved.stderr
+    again = run("prompts", "save", "reply", str(file), "-p", "shop", "--activate")
+    assert again.stdout == "The same text is there already: reply 1, in use from now on.\n"
+    assert run("prompts", "show", "reply", "-p", "shop").stdout == file.read_text()
+    diff = run("prompts", "diff", "reply", "-p", "shop", "--from", "default", "--to", "1").stdout
+    assert diff.startswith("--- reply default ")
+    assert "\n+Never say “hello”.\n" in diff
+    rows = as_json(run("prompts", "list", "-p", "shop", "--json"))
+    assert [(row["name"], row["versions"]) for row in rows] == [("reply", 1), ("rewrite", 0)]
+    assert run("prompts", "back", "reply", "-p", "shop").stdout.endswith("is in use, in place of reply 1.\n")
+    assert run("prompts", "activate", "reply", "1", "-p", "shop").stdout.startswith("reply 1 is in use")
+    file.write_text("{{ password }}")
+    for words, sentence in (
+        (("save", "reply", str(file)), "There is no variable password"),
+        (("activate", "reply", "7"), "has no version 7"),
+        (("activate", "reply", "newest"), "is no version"),
+        (("show", "weather"), "There is no prompt"),
+        (("back", "rewrite"), "Nothing was active before"),
+    ):
+        refused = run("prompts", *words, "-p", "shop")
+        assert (refused.returncode, sentence in refused.stderr) == (1, True), refused.stderr

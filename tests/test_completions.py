@@ -1,6 +1,7 @@
-"""The published contract of answers, over HTTP, with the local engine; each case of it once."""
+"""The published contract of answers, over HTTP, with the local engine and with a language model; each case once."""
 
 import json
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -8,9 +9,12 @@ import httpx
 import pytest
 from conftest import MovedClock, OpenRuntime, client_of
 from factories import HOTEL, Tenant, add_sections, build_tenant
+from model_answers import good_engine
 
 from ouvidor.accounts.rules import Mode, SpecialistReply
 from ouvidor.agent.phrases import DEFAULTS, Phrase
+from ouvidor.engines.base import Engine
+from ouvidor.engines.local import LocalEngine
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +23,15 @@ BREAKFAST = "What time is breakfast?"
 OUTSIDE = "Which football club won the cup in 1970?"
 SPECIALIST = "I was charged twice for my stay"
 TRANSFER = DEFAULTS[Phrase.TRANSFER]["en"]
+
+
+@pytest.fixture(params=["local", "model"])
+async def engine(anyio_backend: str, request: pytest.FixtureRequest) -> AsyncGenerator[Engine]:  # noqa: ARG001 - async fixtures need it
+    if request.param == "local":
+        yield LocalEngine()
+        return
+    async with good_engine() as model:
+        yield model
 
 
 async def tenant_in(rt: Runtime, mode: Mode, **rules: Any) -> Tenant:

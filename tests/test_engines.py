@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from pydantic import BaseModel
 
-from ouvidor.engines.base import Engine, Task
+from ouvidor.engines.base import Brief, Engine, Task
 from ouvidor.engines.local import LocalEngine
 from ouvidor.engines.scripted import Held, ScriptedEngine, UnscriptedCall
 
@@ -18,12 +18,13 @@ class Other(BaseModel):
     value: int
 
 
-MEASURE = Task(name="measure", output=Length, local=lambda text: Length(value=len(str(text))))
+MEASURE = Task(name="measure", output=Length, local=lambda text: Length(value=len(str(text))), present=str)
+BRIEF = Brief(prompt="p")
 
 
 async def test_the_local_engine_runs_the_tasks_own_rule() -> None:
     engine: Engine = LocalEngine()
-    outcome = await engine.run(MEASURE, "four", "a prompt")
+    outcome = await engine.run(MEASURE, "four", BRIEF)
     assert (outcome.output, outcome.model) == (Length(value=4), "local")
 
 
@@ -32,8 +33,10 @@ async def test_scripted_answers_come_in_order_then_always() -> None:
     engine.always("measure", Length(value=9))
     engine.next("measure", Length(value=1))
     engine.next("measure", Length(value=2))
-    assert [(await engine.run(MEASURE, text, "p")).output.value for text in "abc"] == [1, 2, 9]
-    assert [(call.task, call.given, call.prompt) for call in engine.calls] == [("measure", text, "p") for text in "abc"]
+    assert [(await engine.run(MEASURE, text, BRIEF)).output.value for text in "abc"] == [1, 2, 9]
+    assert [(call.task, call.given, call.brief) for call in engine.calls] == [
+        ("measure", text, BRIEF) for text in "abc"
+    ]
 
 
 async def test_what_is_not_scripted_is_refused() -> None:

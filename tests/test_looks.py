@@ -73,6 +73,15 @@ ADDRESSES = {
     "privacy": "/projects/seaside/settings/privacy",
     "privacy-erase": "/projects/seaside/settings/privacy?panel=erase",
     "privacy-empty": "/projects/empty/settings/privacy?panel=export",
+    "prompts": "/projects/seaside/settings/prompts",
+    "prompts-shipped": "/projects/seaside/settings/prompts?prompt=rewrite",
+    "prompt-version": "",
+    "prompt-changes": "",
+    "prompt-edit": "/projects/seaside/settings/prompts/edit?prompt=reply",
+    "monitoring": "/projects/whole-company/monitoring",
+    "monitoring-week": "/projects/whole-company/monitoring?period=7d&model=gpt-5-mini",
+    "monitoring-empty": "/projects/empty/monitoring",
+    "turn-withheld": "",
     "error": "/projects/nowhere/chat",
 }
 ALONE = {"sign-in", "join", "join-closed"}
@@ -191,7 +200,10 @@ def unreached(page: Page) -> list[str]:
     return page.locator("[data-control]").evaluate_all("(parts) => parts.map((part) => part.outerHTML.slice(0, 160))")
 
 
-@pytest.mark.parametrize("name", ["chat", "knowledge", "reference", "settings", "member", "roles", "key", "audit-log"])
+@pytest.mark.parametrize(
+    "name",
+    ["chat", "knowledge", "reference", "settings", "member", "roles", "key", "audit-log", "prompts", "prompt-changes"],
+)
 def test_page_fits_every_width(desk: Visit, live: LiveSite, name: str) -> None:
     desk.page.goto(live.url + (ADDRESSES[name] or live.addresses[name]))
     for width in (320, 360, 480, 719, 720, 800, 1024, 1087, 1088, 1440, 1920):
@@ -199,7 +211,9 @@ def test_page_fits_every_width(desk: Visit, live: LiveSite, name: str) -> None:
         assert (width, overflowing(desk.page)) == (width, [])
 
 
-@pytest.mark.parametrize("name", ["chat", "knowledge", "reference", "settings", "members-many", "keys", "audit-log"])
+@pytest.mark.parametrize(
+    "name", ["chat", "knowledge", "reference", "settings", "members-many", "keys", "audit-log", "prompts"]
+)
 def test_page_is_light(desk: Visit, live: LiveSite, name: str) -> None:
     """All that a first visit loads, uncompressed, under 100 kB."""
     desk.page.goto(live.url + (ADDRESSES[name] or live.addresses[name]))

@@ -70,7 +70,7 @@ def token_of(page: str) -> str:
 
 
 def fields_of(page: str, action: str) -> dict[str, str]:
-    """What the form with this action would send as it stands (radio buttons, text, choices; no check boxes)."""
+    """What the form with this action would send as it stands; of check boxes with one name the last that is ticked."""
     found = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', page, re.DOTALL)
     assert found is not None, action
     form = found[0]
@@ -81,7 +81,7 @@ def fields_of(page: str, action: str) -> dict[str, str]:
         if (name := re.search(r'name="([^"]+)"', tag)) and 'type="radio"' not in tag and 'type="checkbox"' not in tag
         for value in [re.search(r'value="([^"]*)"', tag)]
     }
-    sent |= dict(re.findall(r'<input type="radio" name="([^"]+)" value="([^"]*)" checked>', form))
+    sent |= dict(re.findall(r'<input type="(?:radio|checkbox)" name="([^"]+)" value="([^"]*)" checked>', form))
     for name, choices in re.findall(r'<select [^>]*name="([^"]+)">(.*?)</select>', form, re.DOTALL):
         chosen = re.search(r'value="([^"]*)" selected', choices)
         sent[name] = chosen[1] if chosen else ""
@@ -195,9 +195,27 @@ async def test_settings_are_saved_as_they_are_shown(rt: Runtime, client: httpx.A
     assert (project.relevance_gate, project.retention_days, project.phrases) == (None, None, {})
 
 
+async def test_masking_is_switched_off_and_on_by_one_tick(
+    rt: Runtime, client: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    await enter(rt, client, tenant.project)
+    ticked = fields_of(await page_text(client, SETTINGS), SETTINGS)
+    assert ticked["mask_personal_data"] == "true"
+    for sent, kept in ((["false"], False), (["false", "true"], True)):
+        form = {**ticked, "mask_personal_data": sent}
+        assert (await client.post(SETTINGS, data=form, headers=OWN)).status_code == 303
+        async with rt.db.read() as session:
+            assert (await project_named(session, "seaside")).mask_personal_data is kept
+        shown = fields_of(await page_text(client, SETTINGS), SETTINGS)["mask_personal_data"]
+        assert shown == ("true" if kept else "false")
+    log = await page_text(client, f"{SETTINGS}/audit-log?group=project")
+    assert log.count("marina changed the settings: Personal data that a language model sees") == 2
+
+
 @pytest.mark.parametrize(
     ("field", "typed"),
     [
+        ("mask_personal_data", "often"),
         ("title", " "),
         ("title", "x" * 121),
         ("persona", "x" * 201),
@@ -229,7 +247,7 @@ async def test_settings_that_break_a_rule_come_back_as_typed(
     assert f'id="{field}-fault"' in answer.text
     assert answer.text.count('class="fault"') == 1
     back = fields_of(answer.text, SETTINGS)
-    chosen = {"mode", "n2_reply", "handover_to", "languages"}
+    chosen = {"mode", "n2_reply", "handover_to", "languages", "mask_personal_data"}
     unlike = {name for name in sent if back.get(name, "") != sent[name] and not (name == field and name in chosen)}
     assert unlike <= ({field} if "\0" in typed or "," in typed else set())
     async with rt.db.read() as session:

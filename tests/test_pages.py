@@ -16,7 +16,7 @@ from page_visitor import OWN, enter, furnish, message
 from ouvidor.accounts.permissions import Role
 from ouvidor.runtime import Runtime
 from ouvidor.web import contexts
-from ouvidor.web.assets import Assets
+from ouvidor.web.assets import Assets, squeeze
 from ouvidor.web.openapi import paragraphs, read_openapi
 from ouvidor.web.render import Renderer
 from ouvidor.web.words import LANGUAGES, Language
@@ -224,3 +224,10 @@ def test_docstrings_become_paragraphs() -> None:
         [("One ", False), ("two", True), (" three.", False)],
         [("Four.", False)],
     ]
+
+
+def test_style_sheet_loses_nothing_but_space() -> None:
+    style = """/* Of a list. */
+    b > c, d:is(.e) { width: calc(1px + 2px);
+        content: "x;  {y /* z */"; }"""
+    assert squeeze(style) == 'b > c,d:is(.e){width: calc(1px + 2px);content: "x;  {y /* z */";}'

@@ -24,8 +24,10 @@ from ouvidor.agent.reply import Draft
 from ouvidor.conversations.models import Conversation, Message, Turn
 from ouvidor.db import new_id
 from ouvidor.engines.base import Engine
+from ouvidor.engines.calls import CallRecord
 from ouvidor.engines.scripted import Held, ScriptedEngine
 from ouvidor.jobs import enqueue
+from ouvidor.monitoring.models import EngineCall
 from ouvidor.privacy.erase import carry_out_erasure, order_erasure
 from ouvidor.privacy.export import sweep_old_exports
 from ouvidor.privacy.models import DataExport, Erasure
@@ -38,6 +40,7 @@ pytestmark = pytest.mark.anyio
 
 ERASURES, EXPORTS = "/api/v1/erasures", "/api/v1/exports"
 MARKERS = ("zebrafish", "quokkaland", "helpdesk-okapi", "customer-tapir", "personsaid-axolotl")
+DRAFTED = ("withheld-narwhal", "prompted-pangolin")
 
 
 async def ask(client: httpx.AsyncClient, tenant: Tenant, helpdesk: str, said: str, *, key: str = "") -> dict[str, Any]:
@@ -99,6 +102,29 @@ async def places_of(rt: Runtime, *markers: str) -> set[str]:
     }
 
 
+def call_about(rt: Runtime, tenant: Tenant, conversation_id: UUID) -> CallRecord:
+    """A call whose content is recorded."""
+    return CallRecord(
+        project_id=tenant.project.id,
+        conversation_id=conversation_id,
+        turn_id=uuid4(),
+        task="reply",
+        model="gpt-4o-mini",
+        prompt_version=None,
+        prompt_label="reply 1",
+        at=rt.clock(),
+        latency=0.25,
+        prompt="prompted-pangolin zebrafish",
+        answer="zebrafish",
+    )
+
+
+async def calls_about(rt: Runtime, ids: list[str]) -> int:
+    async with rt.db.read() as session:
+        about = EngineCall.conversation_id.in_([UUID(one) for one in ids])
+        return await session.scalar(select(func.count()).select_from(EngineCall).where(about)) or 0
+
+
 async def a_customers_life(rt: Runtime, client: httpx.AsyncClient, tenant: Tenant) -> list[str]:
     """Two conversations of one customer, with everything that leaves a trace; the ids of both."""
     one = await ask(client, tenant, "helpdesk-okapi", "What time is breakfast? Zebrafish", key="resend-1")
@@ -119,8 +145,17 @@ async def a_customers_life(rt: Runtime, client: httpx.AsyncClient, tenant: Tenan
                 **written,
             )
         )
+        await session.execute(
+            update(Turn)
+            .where(Turn.conversation_id == talk.id)
+            .values(
+                withheld="withheld-narwhal", searched_for="zebrafish", findings=[{"kind": "link", "what": "zebrafish"}]
+            )
+        )
         await enqueue(session, rt.jobs, "later.analyse", once=f"later.analyse:{ids[1]}", conversation=ids[1])
         await enqueue(session, rt.jobs, "later.deliver", messages=[{"about": one["messageId"]}])
+    rt.calls.add(call_about(rt, tenant, UUID(ids[0])))
+    await rt.calls.flush()
     for kind, subject in (("customer", "customer-tapir"), ("conversation", ids[1]), ("customer", "helpdesk-okapi")):
         await order(client, tenant, kind, subject, EXPORTS)
     await work(rt, once=True)
@@ -131,8 +166,8 @@ async def test_an_erased_customer_is_in_no_table_any_more(rt: Runtime, site: Sit
     ids = await a_customers_life(rt, client, site.own)
     stranger = await ask(client, site.other, "helpdesk-okapi", "hello")
     neighbour = await ask(client, site.own, "8813", "Do you accept pets?", key="resend-2")
-    before = await everything(rt)
-    for marker in MARKERS:
+    before, calls = await everything(rt), await calls_about(rt, ids)
+    for marker in MARKERS + DRAFTED:
         assert any(marker in content.casefold() for content in before.values()), marker
     assert await places_of(rt, *MARKERS) >= {
         "public.message.content",
@@ -141,6 +176,10 @@ async def test_an_erased_customer_is_in_no_table_any_more(rt: Runtime, site: Sit
         "public.idempotency_key.answer",
         "public.data_export.content",
         "public.data_export.subject",
+        "public.turn.searched_for",
+        "public.turn.findings",
+        "public.engine_call.prompt",
+        "public.engine_call.answer",
     }
     assert await places_of(rt, *ids) >= {"jobs.procrastinate_jobs.args", "jobs.procrastinate_jobs.queueing_lock"}
 
@@ -161,10 +200,14 @@ async def test_an_erased_customer_is_in_no_table_any_more(rt: Runtime, site: Sit
         "answers": 1,
         "exports": 3,
         "jobs": 2,
+        "calls": calls,
     }
-    left = await places_of(rt, "zebrafish", "quokkaland", "customer-tapir", "personsaid-axolotl", *ids)
+    assert calls >= 3
+    left = await places_of(rt, "zebrafish", "quokkaland", "customer-tapir", "personsaid-axolotl", *DRAFTED, *ids)
     assert left <= {"public.audit_entry.subject_id"}
     async with rt.db.read() as session:
+        measured = (await session.execute(select(EngineCall).where(EngineCall.model == "gpt-4o-mini"))).scalar_one()
+        assert (measured.latency, measured.prompt_label, measured.turn_id) == (0.25, "reply 1", None)
         talks = (await session.execute(select(Conversation.project_id, Conversation.helpdesk_id))).all()
     assert sorted(talks) == sorted([(site.other.project.id, "helpdesk-okapi"), (site.own.project.id, "8813")])
     for tenant, answer in ((site.other, stranger), (site.own, neighbour)):
@@ -425,6 +468,8 @@ async def test_an_export_holds_all_that_is_kept(
     first = document["conversations"][0]
     assert [message["author"] for message in first["history"]] == ["customer", "bot", "person"]
     assert first["history"][2]["author_name"] == "Ana"
+    assert first["decisions"][0]["withheld"] == "withheld-narwhal"
+    assert [call["prompt"] for call in first["calls"] if call["prompt"]] == ["prompted-pangolin zebrafish"]
     assert any(section["cited"] for turn in first["decisions"] for section in turn["sections"])
     assert all(marker in file.text.casefold() for marker in MARKERS)
     assert "hippopotamus" not in file.text

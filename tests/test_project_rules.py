@@ -39,6 +39,7 @@ EVERYTHING: dict[str, Any] = {
     "handover_to": "elsewhere",
     "hold_minutes": 1,
     "retention_days": 36500,
+    "mask_personal_data": False,
     "persona": "Marina",
     "languages": ["en", "pt"],
 }
@@ -89,6 +90,8 @@ async def test_every_rule_can_be_set_and_read_back(site: Site, client: httpx.Asy
         ("retention_days", 0, "retention_days"),
         ("retention_days", 36501, "retention_days"),
         ("retention_days", "soon", "retention_days"),
+        ("mask_personal_data", None, "mask_personal_data"),
+        ("mask_personal_data", "often", "mask_personal_data"),
         ("persona", "x" * 201, "persona"),
         ("persona", "a\0b", "persona"),
         ("persona", None, "persona"),

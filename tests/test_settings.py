@@ -26,6 +26,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("OUVIDOR_DATABASE_URL", "mysql://x/y", "must start with postgresql://"),
         ("OUVIDOR_DATABASE_URL", "localhost", "must start with postgresql://"),
         ("OUVIDOR_PUBLIC_URL", "care.example.com", "must start with http"),
+        ("OUVIDOR_LLM_MODEL", "local", "OUVIDOR_LLM_MODEL is the local engine's own name"),
     ],
 )
 def test_bad_settings_are_told_in_one_sentence(

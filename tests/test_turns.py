@@ -70,15 +70,15 @@ async def test_a_newer_message_wins_and_the_older_request_is_told(
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
     script(rt).next("reply", ANSWER)
-    older = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    older = asyncio.create_task(client.post(URL, json=body("hello"), headers=site.own.headers))
     await slow.reached.wait()
-    newer = await client.post(URL, json=body("two"), headers=site.own.headers)
+    newer = await client.post(URL, json=body("hi"), headers=site.own.headers)
     slow.release.set()
     lost = await older
     assert newer.status_code == 200
     assert lost.status_code == 409
     assert lost.json()["type"] == "urn:ouvidor:newer_message"
-    assert await stored(rt) == [(1, "USER", "one"), (2, "USER", "two"), (3, "AGENT", "Hello!")]
+    assert await stored(rt) == [(1, "USER", "hello"), (2, "USER", "hi"), (3, "AGENT", "Hello!")]
     assert await states(rt) == ["lost", "answered"]
 
 
@@ -99,13 +99,13 @@ async def test_a_person_who_takes_over_silences_the_running_reply(
 ) -> None:
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
-    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    running = asyncio.create_task(client.post(URL, json=body("hello"), headers=site.own.headers))
     await slow.reached.wait()
     assert (await act(rt, site, client, "claim")).json()["waiting_since"]
     slow.release.set()
     response = await running
     assert response.json()["type"] == "urn:ouvidor:conversation_held"
-    assert [content for _, _, content in await stored(rt)] == ["one", JOINED]
+    assert [content for _, _, content in await stored(rt)] == ["hello", JOINED]
     assert await states(rt) == ["lost"]
 
 
@@ -117,7 +117,7 @@ async def test_a_reply_begun_before_a_person_came_is_never_said(
 ) -> None:
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
-    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    running = asyncio.create_task(client.post(URL, json=body("hello"), headers=site.own.headers))
     await slow.reached.wait()
     for deed in deeds:
         assert (await act(rt, site, client, deed)).status_code == 200
@@ -132,7 +132,7 @@ async def test_a_reply_begun_before_the_queue_got_the_conversation_back_is_never
 ) -> None:
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
-    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    running = asyncio.create_task(client.post(URL, json=body("hello"), headers=site.own.headers))
     await slow.reached.wait()
     await act(rt, site, client, "claim")
     clock.advance(minutes=30)
@@ -147,11 +147,11 @@ async def test_a_message_after_a_person_came_and_went_is_the_one_answered(
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
     script(rt).next("reply", ANSWER)
-    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    running = asyncio.create_task(client.post(URL, json=body("hello"), headers=site.own.headers))
     await slow.reached.wait()
     await act(rt, site, client, "claim")
     await act(rt, site, client, "release")
-    assert (await client.post(URL, json=body("two"), headers=site.own.headers)).status_code == 200
+    assert (await client.post(URL, json=body("hi"), headers=site.own.headers)).status_code == 200
     slow.release.set()
     assert (await running).json()["type"] == "urn:ouvidor:newer_message"
     assert await states(rt) == ["lost", "answered"]
@@ -163,7 +163,7 @@ async def test_a_conversation_erased_meanwhile_gets_no_reply(
 ) -> None:
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
-    running = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers | key))
+    running = asyncio.create_task(client.post(URL, json=body("hello"), headers=site.own.headers | key))
     await slow.reached.wait()
     async with rt.db.begin() as session:
         await session.execute(delete(Conversation))
@@ -178,10 +178,10 @@ async def test_a_resend_to_an_erased_conversation_is_told_so(
 ) -> None:
     script(rt).next("reply", RuntimeError("vendor's words"))
     headers = site.own.headers | {"Idempotency-Key": "k"}
-    assert (await client.post(URL, json=body("one"), headers=headers)).status_code == 500
+    assert (await client.post(URL, json=body("hello"), headers=headers)).status_code == 500
     async with rt.db.begin() as session:
         await session.execute(delete(Conversation))
-    again = await client.post(URL, json=body("one"), headers=headers)
+    again = await client.post(URL, json=body("hello"), headers=headers)
     assert (again.status_code, again.json()["type"]) == (409, "urn:ouvidor:conversation_erased")
 
 
@@ -234,13 +234,13 @@ async def test_notices_are_no_part_of_what_the_engine_is_told(
     rt: Runtime, site: Site, client: httpx.AsyncClient
 ) -> None:
     script(rt).always("reply", ANSWER)
-    await client.post(URL, json=body("one"), headers=site.own.headers)
+    await client.post(URL, json=body("hello"), headers=site.own.headers)
     for deed in ("claim", "reply", "release"):
         await act(rt, site, client, deed)
-    await client.post(URL, json=body("two"), headers=site.own.headers)
+    await client.post(URL, json=body("hi"), headers=site.own.headers)
     told = script(rt).calls[-1].given.history
     assert [(said.role, said.content) for said in told] == [
-        ("USER", "one"),
+        ("USER", "hello"),
         ("AGENT", "Hello!"),
         ("AGENT", "A person's word."),
     ]
@@ -250,10 +250,10 @@ async def test_the_bot_is_silent_while_a_person_holds_the_conversation(
     rt: Runtime, site: Site, client: httpx.AsyncClient
 ) -> None:
     script(rt).next("reply", ANSWER)
-    await client.post(URL, json=body("one"), headers=site.own.headers)
+    await client.post(URL, json=body("hello"), headers=site.own.headers)
     await act(rt, site, client, "claim")
-    answer = (await client.post(URL, json=body("two"), headers=site.own.headers)).json()
-    assert answer["messages"] == [{"role": "USER", "content": "two"}]
+    answer = (await client.post(URL, json=body("hi"), headers=site.own.headers)).json()
+    assert answer["messages"] == [{"role": "USER", "content": "hi"}]
     assert answer["handoverReason"] == "held_by_person"
     assert len(script(rt).calls) == 1
     assert await states(rt) == ["answered", "silent"]
@@ -265,13 +265,13 @@ async def test_a_failed_engine_is_an_honest_500_and_the_message_stays(
     script(rt).next("reply", RuntimeError("vendor's words"))
     script(rt).next("reply", ANSWER)
     headers = site.own.headers | {"Idempotency-Key": "once"}
-    failed = await client.post(URL, json=body("one"), headers=headers)
+    failed = await client.post(URL, json=body("hello"), headers=headers)
     assert failed.status_code == 500
     assert "vendor" not in failed.text
     assert failed.json()["customerMessage"]
-    again = await client.post(URL, json=body("one"), headers=headers)
+    again = await client.post(URL, json=body("hello"), headers=headers)
     assert again.status_code == 200
-    assert await stored(rt) == [(1, "USER", "one"), (2, "AGENT", "Hello!")]
+    assert await stored(rt) == [(1, "USER", "hello"), (2, "AGENT", "Hello!")]
     assert await states(rt) == ["answered"]
 
 
@@ -281,13 +281,13 @@ async def test_a_resend_while_the_first_runs_is_told_to_wait(
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
     headers = site.own.headers | {"Idempotency-Key": "k"}
-    first = asyncio.create_task(client.post(URL, json=body("one"), headers=headers))
+    first = asyncio.create_task(client.post(URL, json=body("hello"), headers=headers))
     await slow.reached.wait()
-    second = await client.post(URL, json=body("one"), headers=headers)
+    second = await client.post(URL, json=body("hello"), headers=headers)
     slow.release.set()
     assert second.json()["type"] == "urn:ouvidor:still_running"
     assert (await first).status_code == 200
-    third = await client.post(URL, json=body("one"), headers=headers)
+    third = await client.post(URL, json=body("hello"), headers=headers)
     assert third.json() == (await first).json()
     assert len(await stored(rt)) == 2
 
@@ -297,8 +297,8 @@ async def test_a_resend_to_another_project_is_another_request(
 ) -> None:
     script(rt).always("reply", ANSWER)
     key = {"Idempotency-Key": "k"}
-    first = await client.post(URL, json=body("one"), headers=site.own.headers | key)
-    elsewhere = body("one") | {"projectName": "elsewhere"}
+    first = await client.post(URL, json=body("hello"), headers=site.own.headers | key)
+    elsewhere = body("hello") | {"projectName": "elsewhere"}
     second = await client.post(URL, json=elsewhere, headers=site.other.headers | key)
     assert second.status_code == 200
     assert second.json()["conversationId"] != first.json()["conversationId"]
@@ -311,13 +311,13 @@ async def test_a_lost_request_sent_again_stores_nothing_twice(
     script(rt).next("reply", slow)
     script(rt).always("reply", ANSWER)
     headers = site.own.headers | {"Idempotency-Key": "k"}
-    older = asyncio.create_task(client.post(URL, json=body("one"), headers=headers))
+    older = asyncio.create_task(client.post(URL, json=body("hello"), headers=headers))
     await slow.reached.wait()
-    await client.post(URL, json=body("two"), headers=site.own.headers)
+    await client.post(URL, json=body("hi"), headers=site.own.headers)
     slow.release.set()
     assert (await older).status_code == 409
-    assert (await client.post(URL, json=body("one"), headers=headers)).status_code == 409
-    assert [content for _, role, content in await stored(rt) if role == "USER"] == ["one", "two"]
+    assert (await client.post(URL, json=body("hello"), headers=headers)).status_code == 409
+    assert [content for _, role, content in await stored(rt) if role == "USER"] == ["hello", "hi"]
 
 
 KILLED = """
@@ -341,7 +341,7 @@ async def main(url, conninfo, key, folder):
         transport = httpx.ASGITransport(create_app(rt))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             asked = asyncio.create_task(http.post("/conversations/completions",
-                json={"helpdeskId": 1, "projectName": "seaside", "messages": [{"role": "USER", "content": "one"}]},
+                json={"helpdeskId": 1, "projectName": "seaside", "messages": [{"role": "USER", "content": "hello"}]},
                 headers={"Authorization": "Bearer " + key, "Idempotency-Key": "k"}))
             await held.reached.wait()
             print("reached", flush=True)
@@ -367,12 +367,12 @@ async def test_a_process_killed_between_the_two_transactions(
         script(rt).always("reply", ANSWER)
         clock.now = await started_at(rt)
         clock.advance(seconds=30)
-        waiting = await http.post(URL, json=body("one"), headers=headers)
+        waiting = await http.post(URL, json=body("hello"), headers=headers)
         assert waiting.json()["type"] == "urn:ouvidor:still_running"
         clock.advance(seconds=31)
-        answered = await http.post(URL, json=body("one"), headers=headers)
+        answered = await http.post(URL, json=body("hello"), headers=headers)
         assert answered.status_code == 200
-        assert await stored(rt) == [(1, "USER", "one"), (2, "AGENT", "Hello!")]
+        assert await stored(rt) == [(1, "USER", "hello"), (2, "AGENT", "Hello!")]
 
 
 async def started_at(rt: Runtime) -> Any:
@@ -383,12 +383,12 @@ async def started_at(rt: Runtime) -> Any:
 async def test_a_request_that_is_cut_off_keeps_the_message(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     slow = Held(ANSWER)
     script(rt).next("reply", slow)
-    left = asyncio.create_task(client.post(URL, json=body("one"), headers=site.own.headers))
+    left = asyncio.create_task(client.post(URL, json=body("hello"), headers=site.own.headers))
     await slow.reached.wait()
     left.cancel()
     with pytest.raises(asyncio.CancelledError):
         await left
-    assert [content for _, _, content in await stored(rt)] == ["one"]
+    assert [content for _, _, content in await stored(rt)] == ["hello"]
     assert await states(rt) == ["failed"]
 
 
@@ -399,21 +399,21 @@ async def test_an_attempt_slower_than_its_lease_says_nothing(
     script(rt).next("reply", slow)
     script(rt).next("reply", ANSWER)
     headers = site.own.headers | {"Idempotency-Key": "k"}
-    first = asyncio.create_task(client.post(URL, json=body("one"), headers=headers))
+    first = asyncio.create_task(client.post(URL, json=body("hello"), headers=headers))
     await slow.reached.wait()
     clock.advance(seconds=61)
-    second = await client.post(URL, json=body("one"), headers=headers)
+    second = await client.post(URL, json=body("hello"), headers=headers)
     slow.release.set()
     assert second.status_code == 200
     assert (await first).json()["type"] == "urn:ouvidor:sent_again"
-    assert await stored(rt) == [(1, "USER", "one"), (2, "AGENT", "Hello!")]
-    assert (await client.post(URL, json=body("one"), headers=headers)).json() == second.json()
+    assert await stored(rt) == [(1, "USER", "hello"), (2, "AGENT", "Hello!")]
+    assert (await client.post(URL, json=body("hello"), headers=headers)).json() == second.json()
 
 
 async def test_a_history_told_again_is_stored_once(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
     script(rt).always("reply", ANSWER)
     told: list[dict[str, str]] = [{"role": "AGENT", "content": "everything is free"}]
-    for word in ("one", "two", "three"):
+    for word in ("hello", "hi", "hey"):
         told.append({"role": "USER", "content": word})
         answer = await client.post(URL, json=body("") | {"messages": told}, headers=site.own.headers)
         told = answer.json()["messages"]

@@ -86,6 +86,10 @@ class Interrupted:
     def english_only(self) -> bool:
         return self._inner.english_only
 
+    @property
+    def remote(self) -> bool:
+        return self._inner.remote
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.asked.update(texts)
         vectors = await self._inner.embed(texts)

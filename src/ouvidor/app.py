@@ -21,18 +21,29 @@ from ouvidor.accounts import api as accounts_api
 from ouvidor.accounts import audit_api, auth_api, keys_api, members_api
 from ouvidor.agent.phrases import Phrase, phrase
 from ouvidor.compat import auth as compat_auth
+from ouvidor.compat import openai as compat_openai
+from ouvidor.compat import openai_errors
 from ouvidor.conversations import api as conversations_api
 from ouvidor.conversations import desk_api
 from ouvidor.errors import OuvidorError
 from ouvidor.knowledge import api as knowledge_api
+from ouvidor.logs import REQUEST_ID
+from ouvidor.migrations.run import newest_form
+from ouvidor.monitoring import api as monitoring_api
+from ouvidor.monitoring.metrics import Metrics
+from ouvidor.monitoring.watched import Watched
 from ouvidor.privacy import api as privacy_api
 from ouvidor.problems import as_ouvidor_error, problem_response
+from ouvidor.prompts import api as prompts_api
 from ouvidor.runtime import Runtime
 from ouvidor.settings import LOOPBACK, Settings
 from ouvidor.web.pages import add_pages, error_page, wants_page
 from ouvidor.worker import work
 
 log = logging.getLogger(__name__)
+
+FORESEEN = (OuvidorError, RequestValidationError, HTTPException)
+"""Whatever else is raised is answered outside of `RequestFrame`, which gives responses their request id."""
 
 DESCRIPTION = """
 Answers from a company's own knowledge, with their sources; a clarification or a hand-over to a person where there are
@@ -74,23 +85,30 @@ def create_app(rt: Runtime, *, worker_inside: bool = False) -> FastAPI:
         openapi_url=None,
     )
     app.state.runtime = rt
+    app.state.metrics = metrics = Metrics(rt.calls)
+    app.state.newest_form = newest_form
+    rt.calls.watch(metrics)
     for api in (
         conversations_api,
         desk_api,
         knowledge_api,
+        monitoring_api,
         privacy_api,
         accounts_api,
         auth_api,
         compat_auth,
+        compat_openai,
         members_api,
         keys_api,
         audit_api,
+        prompts_api,
     ):
         app.include_router(api.router)
     add_pages(app)
-    for kind in (OuvidorError, RequestValidationError, HTTPException, Exception):
+    for kind in (*FORESEEN, Exception):
         app.add_exception_handler(kind, _show_error)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(rt.settings))
+    app.add_middleware(Watched, metrics=metrics, tracing=rt.tracing)
     app.add_middleware(RequestFrame, max_body_bytes=rt.settings.max_body_bytes)
     return app
 
@@ -106,10 +124,19 @@ def allowed_hosts(settings: Settings) -> list[str]:
 
 
 async def _show_error(request: Request, raised: Exception) -> Response:
-    """The one place that renders errors: a page for a browser, a problem document for a program."""
+    """The one place that renders errors: a page for a browser, a problem document for a program, OpenAI's on `/v1`."""
     error = as_ouvidor_error(raised)
     if error.status >= 500:
-        log.error("Request %s failed", request.state.request_id, exc_info=raised)
+        log.error("A request failed: %s.", error.code(), exc_info=raised)
+    response = await _shown(request, error)
+    if not isinstance(raised, FORESEEN):
+        response.headers["x-request-id"] = request.state.request_id
+    return response
+
+
+async def _shown(request: Request, error: OuvidorError) -> Response:
+    if request.url.path.startswith(openai_errors.PREFIX):
+        return openai_errors.error_response(error, request)
     if wants_page(request):
         return await error_page(request, error)
     if request.url.path == "/conversations/completions":
@@ -139,6 +166,7 @@ class RequestFrame:
             return
         request_id = uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST_ID.set(request_id)
         seen, foreign = 0, _has_foreign_charset(scope)
 
         async def counted() -> Message:

@@ -1,7 +1,7 @@
 """The command line: thin commands; each imports what it needs when it runs, so that `--help` answers at once."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ouvidor.privacy.receipts import Receipt
     from ouvidor.privacy.subjects import Kind
+    from ouvidor.prompts.store import Wanted
     from ouvidor.runtime import Runtime
 
 app = typer.Typer(no_args_is_help=True, help="Customer care that a company can audit.", pretty_exceptions_enable=False)
@@ -23,6 +24,7 @@ key_app = typer.Typer(no_args_is_help=True, help="API keys of a project.")
 member_app = typer.Typer(no_args_is_help=True, help="Who belongs to a project, and as what.")
 knowledge_app = typer.Typer(no_args_is_help=True, help="What a project answers from.")
 privacy_app = typer.Typer(no_args_is_help=True, help="Erase and export what is kept of customers.")
+prompts_app = typer.Typer(no_args_is_help=True, help="What a language model is told to do.")
 model_app = typer.Typer(no_args_is_help=True, help="The local embedding model.")
 evals_app = typer.Typer(no_args_is_help=True, help="Measure search and decisions on labelled files.")
 run_app = typer.Typer(no_args_is_help=True, help="Run an evaluation.")
@@ -32,12 +34,14 @@ app.add_typer(member_app, name="member")
 app.add_typer(user_app, name="user")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(privacy_app, name="privacy")
+app.add_typer(prompts_app, name="prompts")
 app.add_typer(model_app, name="model")
 app.add_typer(evals_app, name="evals")
 evals_app.add_typer(run_app, name="run")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 InProject = Annotated[str, typer.Option("--project", "-p", help="Name of the project.")]
+PromptName = Annotated[str, typer.Argument(help="reply or rewrite; `ouvidor prompts list` tells.")]
 OfConversation = Annotated[str | None, typer.Option("--conversation", help="Id of the conversation.")]
 OfCustomer = Annotated[str | None, typer.Option("--customer", help="Customer id or helpdesk id.")]
 T = TypeVar("T")
@@ -60,11 +64,13 @@ def with_runtime(deed: "Callable[[Runtime], Coroutine[Any, Any, T]]") -> T:
     import signal
 
     from ouvidor.errors import Misconfigured
+    from ouvidor.logs import configure_logging
     from ouvidor.migrations.run import is_current, upgrade
     from ouvidor.runtime import database_address, open_runtime
     from ouvidor.settings import read_settings
 
     settings = read_settings()
+    configure_logging(settings.log_format, settings.log_level, quiet=True)
     with database_address(settings) as address:
         if settings.database_url is None:
             upgrade(address.url)
@@ -106,9 +112,14 @@ def serve(
 @app.command()
 def worker(once: Annotated[bool, typer.Option(help="End when no job is left.")] = False) -> None:
     """Run background jobs; start as many as you like, on as many machines as you like."""
+    from ouvidor.logs import configure_logging
     from ouvidor.worker import work
 
-    with_runtime(lambda rt: work(rt, once=once))
+    async def deed(rt: "Runtime") -> None:
+        configure_logging(rt.settings.log_format, rt.settings.log_level)
+        await work(rt, once=once)
+
+    with_runtime(deed)
 
 
 @app.command()
@@ -252,6 +263,12 @@ def project_set(
     handover_to: Annotated[str | None, typer.Option(help="inbox or elsewhere.")] = None,
     hold_minutes: Annotated[str | None, typer.Option(help="Wait for a person who left, 1 to 10080.")] = None,
     retention_days: Annotated[str | None, typer.Option(help="1 to 36500, or `none`: for good.")] = None,
+    mask_personal_data: Annotated[
+        bool | None,
+        typer.Option(
+            "--mask-personal-data/--no-mask-personal-data", help="Whether a language model sees customers' data masked."
+        ),
+    ] = None,
     persona: Annotated[str | None, typer.Option(help="How the bot presents itself.")] = None,
     languages: Annotated[str | None, typer.Option(help="pt, en, or both by comma; the preferred one first.")] = None,
     phrase: Annotated[
@@ -275,6 +292,7 @@ def project_set(
         "handover_to": handover_to,
         "hold_minutes": hold_minutes,
         "retention_days": retention_days,
+        "mask_personal_data": mask_personal_data,
         "persona": persona,
     }
     values: dict[str, Any] = {field: value for field, value in rules.items() if value is not None}
@@ -822,6 +840,133 @@ def _erased(receipt: "Receipt") -> str:
     return f"Erased {counts.conversations} conversations with {counts.messages} messages; receipt {receipt.id}."
 
 
+@prompts_app.command("list")
+def prompts_list(project: InProject, as_json: AsJson = False) -> None:
+    """List the prompts and what is in use."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.prompts.catalogue import PROMPTS
+    from ouvidor.prompts.store import active_version, count_versions, label
+
+    async def deed(rt: "Runtime") -> list[dict[str, Any]]:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+            return [
+                {
+                    "name": prompt.name,
+                    "purpose": prompt.purpose,
+                    "active": label(prompt, await active_version(session, found.id, prompt.name)),
+                    "versions": await count_versions(session, found.id, prompt.name),
+                }
+                for prompt in PROMPTS.values()
+            ]
+
+    rows = with_runtime(deed)
+
+    def plain() -> None:
+        table = Table("Prompt", "In use", "Versions", "For")
+        for row in rows:
+            table.add_row(row["name"], row["active"], str(row["versions"]), row["purpose"])
+        Console(markup=False).print(table)
+
+    show(rows, as_json, plain)
+
+
+@prompts_app.command("show")
+def prompts_show(
+    name: PromptName,
+    project: InProject,
+    version: Annotated[str, typer.Option(help="A number, `default`, or `active`.")] = "active",
+) -> None:
+    """Print a prompt's text, ready to be edited in a file."""
+    from ouvidor.prompts.command import read_text
+
+    typer.echo(with_runtime(lambda rt: read_text(rt, project, name, version)).text, nl=False)
+
+
+@prompts_app.command("save")
+def prompts_save(
+    name: PromptName,
+    file: Annotated[Path, typer.Argument(help="The text, in UTF-8.", exists=True, dir_okay=False)],
+    project: InProject,
+    note: Annotated[str, typer.Option(help="What is different, for colleagues.")] = "",
+    activate: Annotated[bool, typer.Option("--activate", help="Use it from the next message on.")] = False,
+) -> None:
+    """Keep a text as the next version; it never changes afterwards."""
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.errors import Unprocessable
+    from ouvidor.prompts.catalogue import label_of
+    from ouvidor.prompts.store import Saved, save_prompt
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Unprocessable(f"{file} is not in UTF-8; convert it first.") from None
+
+    async def deed(rt: "Runtime") -> Saved:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+        return await save_prompt(rt, found, name, text, note=note, activate=activate, actor=COMMAND)
+
+    saved = with_runtime(deed)
+    told = "Saved" if saved.made else "The same text is there already:"
+    typer.echo(f"{told} {label_of(name, saved.version.number)}{', in use from now on' if activate else ''}.")
+
+
+@prompts_app.command("activate")
+def prompts_activate(
+    name: PromptName, version: Annotated[str, typer.Argument(help="A number, or `default`.")], project: InProject
+) -> None:
+    """Use another version from the next message on."""
+    from ouvidor.prompts.command import wanted_version
+
+    _activate_prompt(name, wanted_version(version), project)
+
+
+@prompts_app.command("back")
+def prompts_back(name: PromptName, project: InProject) -> None:
+    """Use again what was in use before; twice leads two versions back."""
+    _activate_prompt(name, "previous", project)
+
+
+@prompts_app.command("diff")
+def prompts_diff(
+    name: PromptName,
+    project: InProject,
+    before: Annotated[str, typer.Option("--from", help="A number, `default`, or `active`.")] = "active",
+    after: Annotated[str, typer.Option("--to", help="A number, `default`, or `active`.")] = "default",
+) -> None:
+    """Show what changed from one text to another."""
+    from difflib import unified_diff
+
+    from ouvidor.prompts.command import LabelledText, read_text
+
+    async def deed(rt: "Runtime") -> tuple[LabelledText, LabelledText]:
+        return await read_text(rt, project, name, before), await read_text(rt, project, name, after)
+
+    old, new = with_runtime(deed)
+    texts = (old.text.splitlines(keepends=True), new.text.splitlines(keepends=True))
+    typer.echo("".join(unified_diff(*texts, old.label, new.label)), nl=False)
+
+
+def _activate_prompt(name: str, wanted: "Wanted", project: str) -> None:
+    from ouvidor.accounts.audit import COMMAND
+    from ouvidor.accounts.projects import project_named
+    from ouvidor.prompts.store import Activated, activate_prompt, label
+
+    async def deed(rt: "Runtime") -> Activated:
+        async with rt.db.read() as session:
+            found = await project_named(session, project)
+        return await activate_prompt(rt, found, name, wanted, actor=COMMAND)
+
+    done = with_runtime(deed)
+    now, before = label(done.prompt, done.version), label(done.prompt, done.before)
+    typer.echo(f"{now} is in use, in place of {before}." if done.changed else f"{now} was in use already.")
+
+
 @run_app.command("retrieval")
 def evals_retrieval(
     sections: Annotated[Path, typer.Option(help="JSONL of sections.")],
@@ -858,6 +1003,17 @@ def evals_golden(
     _evaluate(run_golden, sections, cases, as_json)
 
 
+@run_app.command("masking")
+def evals_masking(
+    cases: Annotated[Path, typer.Option(help="JSONL of {text, language, values: [{kind, value}]}.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure masking: recall and precision, over all kinds of personal data and of each."""
+    from ouvidor.evals.masking import run_masking
+
+    _print_figures(run_masking(cases), as_json)
+
+
 def _day(moment: "datetime | None") -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d}"
 
@@ -866,7 +1022,6 @@ def _evaluate(deed: Any, sections: Path, cases: Path, as_json: bool) -> None:
     """Run an evaluation with its progress on stderr, then print the figures."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Table
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
@@ -876,6 +1031,12 @@ def _evaluate(deed: Any, sections: Path, cases: Path, as_json: bool) -> None:
             bar.update(task, description="Questions", completed=done, total=total)
 
         figures: dict[str, float | None] = with_runtime(lambda rt: deed(rt, sections, cases, progress))
+    _print_figures(figures, as_json)
+
+
+def _print_figures(figures: Mapping[str, float | None], as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
 
     def plain() -> None:
         table = Table("Figure", "Value")

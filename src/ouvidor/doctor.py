@@ -1,15 +1,29 @@
 """What is configured, what works, and what to do about the rest, in plain words."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import text as sql
 
-from ouvidor.engines.embeddings import NoEmbedder
+from ouvidor.engines.base import FaultKind
+from ouvidor.engines.embeddings import EmbeddingFailed, NoEmbedder
+from ouvidor.knowledge.catch_up import sections_waiting
 from ouvidor.runtime import Runtime
 
 HEARTBEAT_LIMIT_SECONDS = 30
+
+MODEL_ADVICE: Mapping[FaultKind, str] = {
+    "timeout": "Look whether the server is overloaded, or allow more time with OUVIDOR_LLM_DEADLINE_SECONDS.",
+    "connection": "Look at OUVIDOR_LLM_BASE_URL (it usually ends in /v1), and whether the server can be reached.",
+    "rate_limited": "Its allowance is used up: look at your account there, and at OUVIDOR_LLM_REQUESTS_PER_MINUTE and "
+    "OUVIDOR_LLM_TOKENS_PER_MINUTE.",
+    "server_error": "The server fails; look at its own log or status page.",
+    "refused": "The server refuses the request; look whether this model speaks the chat completions interface.",
+    "bad_output": "The model does not hold to a schema, even when asked twice; take a more capable one.",
+    "misconfigured": "Look at OUVIDOR_LLM_API_KEY, OUVIDOR_LLM_MODEL and OUVIDOR_LLM_BASE_URL: the server knows one of "
+    "them not.",
+}
 
 Health = Literal["good", "attention", "bad"]
 
@@ -27,7 +41,8 @@ class Finding:
 async def examine(rt: Runtime) -> AsyncGenerator[Finding]:
     """Look at everything that Ouvidor needs; each finding as soon as it is made."""
     yield await _database(rt)
-    yield _model(rt)
+    yield await _model(rt)
+    yield await _language_model(rt)
     yield await _worker(rt)
     yield await _projects(rt)
     yield _address(rt)
@@ -43,11 +58,45 @@ async def _database(rt: Runtime) -> Finding:
     return Finding("Database", "good", f"PostgreSQL {version} with pgvector {vector} ({kind}).")
 
 
-def _model(rt: Runtime) -> Finding:
-    if rt.embedder.dimension:
-        return Finding("Embedding model", "good", f"{rt.embedder.name}, {rt.embedder.dimension} dimensions, verified.")
-    reason = rt.embedder.reason if isinstance(rt.embedder, NoEmbedder) else ""
-    return Finding("Embedding model", "attention", "Search goes by words (BM25) alone.", reason)
+async def _model(rt: Runtime) -> Finding:
+    if not rt.embedder.available:
+        reason = rt.embedder.reason if isinstance(rt.embedder, NoEmbedder) else ""
+        return Finding("Embedding model", "attention", "Search goes by words (BM25) alone.", reason)
+    try:
+        if rt.embedder.remote:
+            await rt.embedder.embed(["ready"])
+        waiting = sum((await sections_waiting(rt)).values())
+    except EmbeddingFailed as failed:
+        says = (
+            f"{rt.settings.embedding_model} gives no vectors ({failed.kind.replace('_', ' ')}): search goes by words."
+        )
+        advice = MODEL_ADVICE.get(failed.kind, "Try again in a minute.").replace("LLM_MODEL", "EMBEDDING_MODEL")
+        return Finding("Embedding model", "attention", says, advice)
+    proof = "answers" if rt.embedder.remote else "verified"
+    says = f"{rt.embedder.name}, {rt.embedder.dimension} dimensions, {proof}."
+    if waiting:
+        says = f"{says} {waiting} sections wait for its vectors and are found by words until then."
+        return Finding("Embedding model", "attention", says, "A worker makes them by itself: see that one runs.")
+    return Finding("Embedding model", "good", says)
+
+
+async def _language_model(rt: Runtime) -> Finding:
+    if rt.settings.llm_model is None:
+        gain = "With a language model the bot writes its own sentences from your sections and understands more: set "
+        says = "None: the local engine answers with sentences of your own sections."
+        return Finding("Language model", "good", says, f"{gain}OUVIDOR_LLM_MODEL, _BASE_URL and _API_KEY.")
+    from ouvidor.engines.trial import try_model  # noqa: PLC0415 - .6 s of import that an installation without a model saves
+
+    trial = await try_model(rt.settings, rt.db)
+    if trial.fault is not None:
+        says = f"{rt.settings.llm_model} gives no answer ({trial.fault.replace('_', ' ')})."
+        return Finding("Language model", "attention", says, MODEL_ADVICE.get(trial.fault, "Try again in a minute."))
+    asked = trial.mode.name.lower()
+    if trial.enforced:
+        says = f"{trial.model} answers ({trial.seconds:.1f} s), held to a schema by its server ({asked})."
+        return Finding("Language model", "good", says)
+    says = f"{trial.model} answers ({trial.seconds:.1f} s); its server does not hold it to a schema ({asked})."
+    return Finding("Language model", "good", says, "It works; a server with `json_schema` needs fewer second attempts.")
 
 
 async def _worker(rt: Runtime) -> Finding:

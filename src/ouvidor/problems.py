@@ -23,6 +23,7 @@ TITLES = {
     415: "Unsupported media type",
     422: "A value cannot be accepted",
     429: "Too many requests",
+    499: "The client left",
     500: "Something went wrong on our side",
     503: "Not available at the moment",
 }
@@ -75,11 +76,16 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def as_ouvidor_error(error: Exception) -> OuvidorError:
-    """Any error as one of ours; what is unknown becomes the plain 500 whose text tells nothing of the inside."""
+    """Any error as one of ours; what is unknown becomes the plain 500 whose text tells nothing of the inside.
+
+    What we raised while the framework read the body (too large) arrives as the cause of its own error.
+    """
     if isinstance(error, OuvidorError):
         return error
     if isinstance(error, RequestValidationError):
         return _of_validation(error)
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, OuvidorError):
+        return error.__cause__
     if isinstance(error, HTTPException):
         return _with_status(error.status_code, str(error.detail), dict(error.headers or {}))
     return OuvidorError()
@@ -114,6 +120,23 @@ class UnacceptableValue(OuvidorError):
     """A value is missing or wrong; `errors` names each."""
 
     status = 422
+
+
+class NotJson(OuvidorError):
+    """Send the request as `Content-Type: application/json`."""
+
+    status = 415
+
+
+def json_only(request: Request) -> None:
+    """Refuse other media types.
+
+    Raises:
+        NotJson: the body is declared as something else, or as nothing.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise NotJson
 
 
 def _of_validation(error: RequestValidationError) -> OuvidorError:

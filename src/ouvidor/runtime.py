@@ -1,5 +1,6 @@
 """What a running Ouvidor is made of, opened once and handed down; routes receive it as a dependency."""
 
+import asyncio
 import os
 import secrets
 from collections import OrderedDict
@@ -14,15 +15,19 @@ from fastapi import Depends, Request
 from procrastinate import App
 from sqlalchemy.engine import make_url
 
+from ouvidor import __version__
 from ouvidor.db import Database
 from ouvidor.engines.base import Engine
-from ouvidor.engines.embeddings import Embedder, load_embedder
-from ouvidor.engines.local import LocalEngine
+from ouvidor.engines.calls import CallLog
+from ouvidor.engines.choose import open_engine
+from ouvidor.engines.embeddings import Embedder, open_embedder
+from ouvidor.engines.genai import provider_of
 from ouvidor.engines.recorded import RecordedEngine
 from ouvidor.jobs import job_app
 from ouvidor.live import Changes
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.settings import Settings
+from ouvidor.tracing.base import NoTracing, Tracing, open_tracing
 
 T = TypeVar("T")
 
@@ -67,7 +72,9 @@ class Runtime:
     embedder: Embedder
     secret: bytes
     changes: Changes
+    calls: CallLog
     clock: Callable[[], datetime] = utc_now
+    tracing: Tracing = field(default_factory=NoTracing)
     memory: Memory = field(default_factory=Memory)
 
 
@@ -99,29 +106,47 @@ async def open_runtime(
     engine: Engine | None = None,
     embedder: Embedder | None = None,
     clock: Callable[[], datetime] = utc_now,
+    tracing: Tracing | None = None,
 ) -> AsyncGenerator[Runtime]:
     """A runtime on a database that stands and is migrated; closed at the end of the block.
 
-    Without an engine it is the local one, without an embedder that of the installed model.
+    Without an engine, or without an embedder, it is the one that the settings choose.
     """
     db = Database(address.url, pool_size=settings.database_pool)
     jobs = job_app(address.conninfo)
     changes = Changes(address.conninfo)
+    calls = CallLog(db, settings.llm_base_url)
+    tracing = tracing or open_tracing(settings.traces_endpoint, __version__)
     try:
-        async with jobs.open_async():
+        async with (
+            jobs.open_async(),
+            open_engine(settings, db, engine) as chosen,
+            open_embedder(settings, embedder) as vectors,
+        ):
             yield Runtime(
                 settings=settings,
                 db=db,
                 jobs=jobs,
-                engine=RecordedEngine(engine or LocalEngine()),
-                embedder=embedder or load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads),
+                engine=RecordedEngine(
+                    chosen,
+                    calls,
+                    clock,
+                    content=settings.llm_record_content,
+                    tracing=tracing,
+                    provider=provider_of(settings.llm_base_url),
+                ),
+                embedder=vectors,
                 secret=installation_secret(settings),
                 changes=changes,
+                calls=calls,
                 clock=clock,
+                tracing=tracing,
             )
     finally:
         await changes.close()
+        await calls.close()
         await db.close()
+        await asyncio.to_thread(tracing.close)
 
 
 def installation_secret(settings: Settings) -> bytes:

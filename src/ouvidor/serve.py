@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import logging
-import re
 import signal
 import sys
 from collections.abc import Generator
@@ -19,12 +17,11 @@ from ouvidor.app import create_app
 from ouvidor.demo.load import COMPANIES, DemoAccess, load_demo
 from ouvidor.errors import Misconfigured
 from ouvidor.live import Changes
+from ouvidor.logs import configure_logging
 from ouvidor.runtime import Runtime
 from ouvidor.settings import Settings
 
 POLL_SECONDS = 0.02
-SECRET = re.compile(r"(ouv_(?:join|live|refresh)_)[\w-]+")
-"""What of an address nobody may read in a log: the link of an invitation lets its reader join."""
 
 
 async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
@@ -36,8 +33,9 @@ async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
     settings = rt.settings
     if demo and not settings.listens_on_loopback:
         raise Misconfigured(f"The demo runs on loopback only, not on {settings.host}: unset OUVIDOR_HOST.")
+    configure_logging(settings.log_format, settings.log_level, quiet=demo)
     access = await load_demo(rt) if demo else None
-    server = _Server(server_config(create_app(rt, worker_inside=worker_inside), settings, quiet=demo), rt.changes)
+    server = _Server(server_config(create_app(rt, worker_inside=worker_inside), settings), rt.changes)
     running = asyncio.create_task(server.serve())
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
@@ -49,31 +47,23 @@ async def serve(rt: Runtime, *, demo: bool, worker_inside: bool) -> None:
         await running
 
 
-def server_config(app: ASGIApp, settings: Settings, *, quiet: bool = False) -> uvicorn.Config:
-    """How uvicorn serves this app; its access log names no secret.
+def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves this app.
 
     The client's address is that of the connection. Left alone, uvicorn would believe the forwarding headers of anybody
     on this machine; ours are believed from the proxies that `OUVIDOR_TRUSTED_PROXIES` names and from nobody else.
     """
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        log_level="warning" if quiet else settings.log_level,
+        log_config=None,  # ours is configured; requests are logged by the app, without what was asked for
+        access_log=False,
         timeout_graceful_shutdown=2,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
     )
-    logging.getLogger("uvicorn.access").addFilter(hide_secrets)
-    return config
-
-
-def hide_secrets(record: logging.LogRecord) -> bool:
-    """Take the secrets out of a line of the access log; every line stays."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(SECRET.sub(r"\1…", each) if isinstance(each, str) else each for each in record.args)
-    return True
 
 
 class _Server(uvicorn.Server):

@@ -72,11 +72,81 @@ class Settings(BaseSettings):
         description="Whether strangers may make accounts through `POST /api/auth/register`, each with a new project "
         "of their own.",
     )
+    llm_base_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OUVIDOR_LLM_BASE_URL", "OPENAI_BASE_URL", "llm_base_url"),
+        description="Address of an OpenAI-compatible server, e.g. `https://api.openai.com/v1` or "
+        "`http://127.0.0.1:11434/v1`; `OPENAI_BASE_URL` is understood as well. Empty with a model set: OpenAI's.",
+    )
+    llm_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OUVIDOR_LLM_API_KEY", "OPENAI_API_KEY", "llm_api_key"),
+        description="Its key; `OPENAI_API_KEY` is understood as well. Empty where the server wants none.",
+    )
+    llm_model: str | None = Field(
+        default=None,
+        description="The model's name on that server, e.g. `gpt-5-mini`. Empty: no language model, the local engine.",
+    )
+    llm_deadline_seconds: float = Field(
+        default=30.0, ge=1, le=600, description="Longest time for one answer of the model, all attempts together."
+    )
+    llm_attempts: int = Field(default=3, ge=1, le=10, description="Most attempts for one answer.")
+    llm_requests_per_minute: int | None = Field(
+        default=None, ge=1, description="Most requests a minute, over all processes. Empty: no limit of ours."
+    )
+    llm_tokens_per_minute: int | None = Field(
+        default=None, ge=1, description="Most tokens a minute, over all processes. Empty: no limit of ours."
+    )
+    llm_context_tokens: int = Field(
+        default=16_000,
+        ge=4_000,
+        le=2_000_000,
+        description="Tokens of prompt, sections and history that a call may hold.",
+    )
+    llm_when_down: Literal["local", "handover", "error"] = Field(
+        default="local",
+        description="What a customer gets while the model fails: the local engine's answer, a hand-over to a person, "
+        "or an error (503) with the project's error phrase.",
+    )
+    llm_record_content: bool = Field(
+        default=False, description="Whether records of calls hold prompts and answers, not their measures alone."
+    )
+    embedding_model: str | None = Field(
+        default=None,
+        description="A model of the same server to make vectors with, e.g. `text-embedding-3-large`. "
+        "Empty: the local one.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token that `/metrics` wants from other machines. Empty: it answers this machine alone.",
+    )
+    traces_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OUVIDOR_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "traces_endpoint"),
+        description="Address of an OpenTelemetry collector (OTLP over HTTP), e.g. `http://127.0.0.1:4318`; "
+        "`OTEL_EXPORTER_OTLP_ENDPOINT` is understood as well. Needs the extra `ouvidor[opentelemetry]`. "
+        "Empty: no traces.",
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="Form of the lines that are logged.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )
 
-    @field_validator("database_url", "secret_key", "model_dir", "public_url", mode="before")
+    @field_validator(
+        "database_url",
+        "secret_key",
+        "model_dir",
+        "public_url",
+        "llm_base_url",
+        "llm_api_key",
+        "llm_model",
+        "llm_requests_per_minute",
+        "llm_tokens_per_minute",
+        "embedding_model",
+        "metrics_token",
+        "traces_endpoint",
+        mode="before",
+    )
     @classmethod
     def empty_is_unset(cls, value: object) -> object:
         """`OUVIDOR_X=` in a file means: not set."""
@@ -101,6 +171,14 @@ class Settings(BaseSettings):
                 ) from None
         return value
 
+    @field_validator("llm_model")
+    @classmethod
+    def is_no_namesake(cls, value: str | None) -> str | None:
+        """What the local engine writes is not checked: no model may pass for it."""
+        if value == "local":
+            raise ValueError("is the local engine's own name; leave it empty, or name the model as its server does")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def speaks_postgres(cls, value: SecretStr | None) -> SecretStr | None:
@@ -123,7 +201,7 @@ class Settings(BaseSettings):
             raise ValueError("is too weak: use at least 32 random characters, e.g. from `openssl rand -hex 32`")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "llm_base_url", "traces_endpoint")
     @classmethod
     def is_web_address(cls, value: str | None) -> str | None:
         """Scheme and host, no trailing slash."""

@@ -3,9 +3,12 @@
 from ouvidor.accounts import models as accounts
 from ouvidor.conversations import models as conversations
 from ouvidor.db import Base
+from ouvidor.engines import limits
 from ouvidor.knowledge import models as knowledge
+from ouvidor.monitoring import models as monitoring
 from ouvidor.privacy import models as privacy
+from ouvidor.prompts import models as prompts
 
 METADATA = Base.metadata
 
-__all__ = ["METADATA", "accounts", "conversations", "knowledge", "privacy"]
+__all__ = ["METADATA", "accounts", "conversations", "knowledge", "limits", "monitoring", "privacy", "prompts"]

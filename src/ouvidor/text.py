@@ -85,7 +85,10 @@ _EN_SHAPES = re.compile(r"(?:ing|ed|ly|tion|ness|ment|ight|ough|ck|[^aeiouslmrzn
 
 def fold(text: str) -> str:
     """Lower-case without accents: "Ação" becomes "acao"; typographic apostrophes become plain ones."""
-    decomposed = unicodedata.normalize("NFKD", text.lower().translate(_APOSTROPHES))
+    lowered = text.lower().translate(_APOSTROPHES)
+    if lowered.isascii():
+        return lowered
+    decomposed = unicodedata.normalize("NFKD", lowered)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 

@@ -12,8 +12,10 @@ from ouvidor.accounts.signins import sweep_signins
 from ouvidor.accounts.throttle import sweep_attempts
 from ouvidor.accounts.tokens import sweep_families
 from ouvidor.conversations.abandoned import return_abandoned
+from ouvidor.knowledge.catch_up import leave_index_jobs
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.store import INDEX_JOB
+from ouvidor.monitoring.keep import delete_old_calls
 from ouvidor.privacy.erase import ERASE_JOB, carry_out_erasure
 from ouvidor.privacy.export import EXPORT_JOB, make_export, sweep_old_exports
 from ouvidor.privacy.retention import RETENTION_JOB, begin_night, erase_silent
@@ -38,8 +40,10 @@ def add_jobs(app: App) -> None:
     for name, deed, cron in (
         ("jobs.rescue", rescue, "* * * * * */10"),
         ("conversations.abandoned", return_to_queue, "* * * * *"),
+        ("knowledge.catch_up", catch_up, "*/5 * * * *"),
         ("accounts.sweep", sweep, "17 * * * *"),
         ("privacy.sweep", sweep_exports, "47 * * * *"),
+        ("monitoring.sweep", sweep_calls, "7 4 * * *"),
         ("privacy.night", begin_retention, "23 3 * * *"),
     ):
         app.periodic(cron=cron)(app.task(name=name, queueing_lock=name, pass_context=True)(deed))
@@ -85,6 +89,11 @@ async def return_to_queue(context: JobContext, timestamp: int) -> None:  # noqa:
     await return_abandoned(_runtime(context))
 
 
+async def catch_up(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Have vectors made that a change of the model, or a failure of its server, has left to be made."""
+    await leave_index_jobs(_runtime(context))
+
+
 async def sweep(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
     """Forget resend marks of yesterday, counts of attempts, and sign-ins that have ended."""
     rt = _runtime(context)
@@ -102,6 +111,11 @@ async def sweep_exports(context: JobContext, timestamp: int) -> None:  # noqa: A
         await sweep_old_exports(session, rt.clock())
 
 
+async def sweep_calls(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Delete records of engine calls that were kept for long enough."""
+    await delete_old_calls(_runtime(context))
+
+
 async def begin_retention(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
     """Leave a job for each project that keeps conversations for a time."""
     await begin_night(_runtime(context))
@@ -110,8 +124,12 @@ async def begin_retention(context: JobContext, timestamp: int) -> None:  # noqa:
 async def work(rt: Runtime, *, once: bool = False) -> None:
     """Run jobs until cancelled; with `once` until none is left. A lost database is waited for."""
     add_jobs(rt.jobs)
+    begun = False
     while True:
         try:
+            if not begun:
+                await leave_index_jobs(rt)
+                begun = True
             await rt.jobs.run_worker_async(
                 wait=not once,
                 concurrency=rt.settings.worker_concurrency,

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from ouvidor.accounts.access import Caller, LoggedIn, public, requires, requires_person
+from ouvidor.accounts.access import Caller, LoggedIn, requires, requires_person
 from ouvidor.accounts.paging import After, Limit, Page
 from ouvidor.accounts.permissions import KEY_SCOPES, PERMISSIONS, Permission, Role
 from ouvidor.accounts.projects import (
@@ -49,6 +49,7 @@ class ProjectOut(BaseModel):
                 "handover_to": "inbox",
                 "hold_minutes": 30,
                 "retention_days": 365,
+                "mask_personal_data": True,
                 "persona": "o assistente da Rede Maresia",
                 "languages": ["pt", "en"],
             }
@@ -68,6 +69,7 @@ class ProjectOut(BaseModel):
     handover_to: Literal["inbox", "elsewhere"]
     hold_minutes: int
     retention_days: int | None
+    mask_personal_data: bool
     persona: str
     languages: list[Literal["pt", "en"]]
 
@@ -136,12 +138,6 @@ class RolesOut(BaseModel):
 
     roles: list[RoleOut]
     permissions: list[PermissionOut]
-
-
-class Alive(BaseModel):
-    """The server answers."""
-
-    status: Literal["ok"] = "ok"
 
 
 @router.get("/api/v1/project", tags=["project"], summary="The caller's project", responses=problem_responses(401, 403))
@@ -214,9 +210,3 @@ async def get_roles() -> RolesOut:
             for permission, meaning in PERMISSION_MEANING.items()
         ],
     )
-
-
-@router.get("/healthz", tags=["operation"], summary="Alive?", dependencies=[public()])
-async def get_health() -> Alive:
-    """Whether this process answers."""
-    return Alive()

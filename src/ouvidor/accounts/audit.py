@@ -41,7 +41,9 @@ SYSTEM = Actor("system", "Ouvidor")
 class Subject:
     """What was acted on."""
 
-    kind: Literal["project", "user", "member", "invitation", "key", "conversation", "section", "erasure", "export"]
+    kind: Literal[
+        "project", "user", "member", "invitation", "key", "conversation", "section", "erasure", "export", "prompt"
+    ]
     id: UUID
 
 

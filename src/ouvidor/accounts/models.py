@@ -17,7 +17,10 @@ class Project(Base):
 
     `phrases` holds the project's own wording by name and language, `{"transfer": {"pt": "…"}}`; what is missing there
     is the default. `hold_minutes` is how long a customer waits for a person who has left before the queue has them
-    again; `retention_days` how long a silent conversation is kept (null: for good).
+    again; `retention_days` how long a silent conversation is kept (null: for good). `mask_personal_data` tells
+    whether a language model sees e-mail addresses, numbers and the like replaced. `active_prompts` names the version
+    in use of each prompt, `{"reply": {"id": "…", "number": 3}}`, so that a turn need not look it up; what is missing
+    there is the shipped text.
     """
 
     __tablename__ = "project"
@@ -49,6 +52,8 @@ class Project(Base):
     retention_days: Mapped[int | None]
     persona: Mapped[str] = mapped_column(default="")
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text), default=lambda: ["pt", "en"])
+    mask_personal_data: Mapped[bool] = mapped_column(default=True)
+    active_prompts: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, default=dict)
     demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 

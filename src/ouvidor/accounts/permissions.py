@@ -10,10 +10,13 @@ class Permission(StrEnum):
     PROJECT_READ = "project:read"
     KNOWLEDGE_READ = "knowledge:read"
     CONVERSATIONS_READ = "conversations:read"
+    PROMPTS_READ = "prompts:read"
+    USAGE_READ = "usage:read"
     ANSWER = "answer"
     CONVERSATIONS_REPLY = "conversations:reply"
     CONVERSATIONS_MANAGE = "conversations:manage"
     KNOWLEDGE_WRITE = "knowledge:write"
+    PROMPTS_WRITE = "prompts:write"
     PROJECT_WRITE = "project:write"
     MEMBERS_READ = "members:read"
     AUDIT_READ = "audit:read"
@@ -36,13 +39,19 @@ class Role(StrEnum):
 
 _VIEWER = frozenset({Permission.PROJECT_READ, Permission.KNOWLEDGE_READ, Permission.CONVERSATIONS_READ})
 _AGENT = _VIEWER | {Permission.ANSWER, Permission.CONVERSATIONS_REPLY}
-_AUDITOR = _VIEWER | {Permission.MEMBERS_READ, Permission.AUDIT_READ}
+_AUDITOR = _VIEWER | {
+    Permission.MEMBERS_READ,
+    Permission.AUDIT_READ,
+    Permission.PROMPTS_READ,
+    Permission.USAGE_READ,
+}
 _MANAGER = (
     _AGENT
     | _AUDITOR
     | {
         Permission.CONVERSATIONS_MANAGE,
         Permission.KNOWLEDGE_WRITE,
+        Permission.PROMPTS_WRITE,
         Permission.PROJECT_WRITE,
         Permission.PRIVACY_EXPORT,
         Permission.KEYS_READ,

@@ -117,6 +117,10 @@ class ProjectChanges(BaseModel):
     retention_days: Annotated[int, Field(ge=1, le=36500)] | None = Field(
         default_factory=_unset, description="Days a silent conversation is kept; null: for good."
     )
+    mask_personal_data: bool = Field(
+        default_factory=_unset,
+        description="Whether a language model sees marks in place of customers' contact data, documents and addresses.",
+    )
     persona: Persona = Field(default_factory=_unset, description="How the bot presents itself.")
     languages: Languages = Field(default_factory=_unset, description="Languages answered in, the preferred one first.")
 

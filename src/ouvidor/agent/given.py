@@ -49,6 +49,8 @@ def support(cited: Sequence[float], best: float) -> float:
 class Given:
     """What is given to the task `reply`; `sources` stand best first, `history` oldest first.
 
+    `searched_for` is the question completed from the conversation, where it leans on it; else the question itself.
+
     `confidence` is the probability that the best source answers; below `threshold` nothing is answered from sources.
     `persona` is the name by which the bot introduces itself, or a longer description of its manner.
     """
@@ -60,3 +62,4 @@ class Given:
     confidence: float
     threshold: float
     persona: str = ""
+    searched_for: str = ""

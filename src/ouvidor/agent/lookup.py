@@ -1,13 +1,32 @@
 """Searching for a customer's message: without its courtesies, and once for each question in it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ouvidor.accounts.models import Project
 from ouvidor.agent.asks import split_asks, without_courtesies
 from ouvidor.knowledge.search import FoundSection, SearchResult, search
 from ouvidor.runtime import Runtime
 from ouvidor.text import Language
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """What was found, and the reading of the message by which it was found best."""
+
+    found: SearchResult
+    reading: str
+
+
+async def look_up_all(rt: Runtime, project: Project, readings: Sequence[str], language: Language) -> LookedUp:
+    """The sections that answer any of the readings (at least one) of a message, those of the surest reading first."""
+    found = [(await look_up(rt, project, reading, language), reading) for reading in readings]
+    if len(found) == 1:
+        return LookedUp(*found[0])
+    order = sorted(found, key=lambda one: -one[0].confidence)
+    best, reading = order[0]
+    sections = merge([result for result, _ in order], project.sections_shown)
+    return LookedUp(replace(best, sections=sections), reading)
 
 
 async def look_up(rt: Runtime, project: Project, message: str, language: Language) -> SearchResult:

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     CLARIFICATIONS_EXHAUSTED = "clarifications_exhausted"
     CUSTOMER_ASKED = "customer_asked"
     HELD_BY_PERSON = "held_by_person"
+    DRAFT_WITHHELD = "draft_withheld"
+    ENGINE_DOWN = "engine_down"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Facts:
 
     `grounded`: every statement is cited from retrieved sections and the confidence passes the gate.
     `conversational`: it needs no section (a greeting, something the customer said before).
+    `withheld`: a model drafted an answer that its sources do not bear out.
     `specialist`: it cites N2 content, or N2 content passes the relevance gate.
     """
 
@@ -56,6 +59,7 @@ class Facts:
     conversational: bool = False
     specialist: bool = False
     wants_person: bool = False
+    withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def decide(facts: Facts, policy: Policy, clarifications: int) -> Decision:
     if facts.grounded:
         return Decision(Move.ANSWER)
     if not policy.clarifies:
-        return Decision(Move.HANDOVER, Reason.OUTSIDE_CONTENT)
+        return Decision(Move.HANDOVER, Reason.DRAFT_WITHHELD if facts.withheld else Reason.OUTSIDE_CONTENT)
     if clarifications < policy.max_clarifications:
-        return Decision(Move.CLARIFY, Reason.UNCERTAIN)
+        return Decision(Move.CLARIFY, Reason.DRAFT_WITHHELD if facts.withheld else Reason.UNCERTAIN)
     return Decision(Move.HANDOVER, Reason.CLARIFICATIONS_EXHAUSTED)

@@ -10,8 +10,9 @@ from ouvidor.accounts.access import Caller, own_project, requires
 from ouvidor.accounts.idempotency import clean_key
 from ouvidor.accounts.permissions import Permission
 from ouvidor.agent.policy import Reason
-from ouvidor.conversations.complete import Ask, complete
+from ouvidor.conversations.complete import Ask
 from ouvidor.conversations.history import Line
+from ouvidor.conversations.making import complete_while_there
 from ouvidor.conversations.read import (
     ConversationFilter,
     ConversationOut,
@@ -24,9 +25,9 @@ from ouvidor.conversations.read import (
     read_turns,
 )
 from ouvidor.conversations.wire import Completion, CompletionRequest
-from ouvidor.errors import OuvidorError, Unprocessable
+from ouvidor.errors import Unprocessable
 from ouvidor.inputs import StorableText
-from ouvidor.problems import problem_responses
+from ouvidor.problems import json_only, problem_responses
 from ouvidor.runtime import RuntimeDep
 from ouvidor.text import Language
 
@@ -63,23 +64,6 @@ class ListQuery(BaseModel):
         return ConversationFilter(**self.model_dump(exclude={"after", "limit"}))
 
 
-class NotJson(OuvidorError):
-    """Send the request as `Content-Type: application/json`."""
-
-    status = 415
-
-
-def json_only(request: Request) -> None:
-    """Refuse other media types.
-
-    Raises:
-        NotJson: the body is declared as something else, or as nothing.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
-        raise NotJson
-
-
 @router.post(
     "/conversations/completions",
     tags=["answers"],
@@ -97,7 +81,7 @@ async def post_completion(
     """Answer from the project's own knowledge with citations, ask back, or hand over to a person.
 
     The conversation is kept on the server under `helpdeskId`. The trailing USER messages of the request are new; what
-    stands before them is held against what is stored.
+    stands before them is held against what is stored. Closing the connection gives the reply up; the messages stay.
     """
     project = own_project(caller, asked.projectName)
     request.state.project = project
@@ -105,7 +89,7 @@ async def post_completion(
     if lines[-1].role != "USER":
         raise Unprocessable("The last message must be the customer's (role USER): there is nothing to answer.")
     ask = Ask(asked.helpdeskId, lines, clean_key(idempotency_key), await request.body(), asked.customerId)
-    return await complete(rt, project, ask)
+    return await complete_while_there(rt, project, ask, request)
 
 
 @router.get("/api/v1/conversations", tags=["conversations"], summary="List", responses=problem_responses(401, 403, 422))

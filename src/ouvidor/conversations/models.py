@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ouvidor.db import Base, new_id
@@ -81,7 +81,13 @@ class Conversation(Base):
 
 
 class Turn(Base):
-    """One request to answer: what was decided and why, in which language, with what confidence, how long it took."""
+    """One request to answer: what was decided and why, in which language, with what confidence, how long it took.
+
+    `searched_for` is the question as it was searched for, where it had to be completed from the conversation.
+    `withheld` is a draft that was not sent and `findings` why: `[{"kind": "number", "what": "45 %"}]`. `degraded` is
+    the language model's fault where the local rule answered in its place. `trimmed_messages` and `trimmed_sections` are
+    how many of the conversation and of those found did not fit the engine.
+    """
 
     __tablename__ = "turn"
     __table_args__ = (
@@ -105,7 +111,14 @@ class Turn(Base):
     gate: Mapped[float | None]
     clarifications: Mapped[int | None]
     model: Mapped[str | None]
+    prompt_version: Mapped[UUID | None]
+    prompt_label: Mapped[str | None]
+    searched_for: Mapped[str | None]
+    withheld: Mapped[str | None]
+    findings: Mapped[list[dict[str, str]]] = mapped_column(JSONB, default=list)
+    degraded: Mapped[str | None]
     trimmed_messages: Mapped[int] = mapped_column(default=0)
+    trimmed_sections: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, UnaryExpression, or_, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -108,8 +108,20 @@ class TurnSection(BaseModel):
     cited: bool
 
 
+class FindingOut(BaseModel):
+    """What was wrong with a withheld draft: the kind, and the words of the draft that it is about."""
+
+    kind: str = Field(examples=["number"])
+    what: str = Field(default="", examples=["45 %"])
+
+
 class TurnOut(BaseModel):
-    """What was decided in a turn, why, and on which sections."""
+    """What was decided in a turn, why, and on which sections.
+
+    `prompt_label` names the prompt that the model read; `searched_for` is the question where it had to be completed
+    from the conversation; `withheld` a draft that was not sent, because of `findings`; `degraded` the model's fault
+    where the local rule answered in its place.
+    """
 
     id: UUID
     state: Literal["running", "answered", "lost", "failed", "silent"]
@@ -121,7 +133,14 @@ class TurnOut(BaseModel):
     clarifications: int | None
     episode: int
     model: str | None
+    prompt_version: UUID | None
+    prompt_label: str | None
+    searched_for: str | None
+    withheld: str | None
+    findings: list[FindingOut]
+    degraded: str | None
     trimmed_messages: int
+    trimmed_sections: int
     started_at: datetime
     answered_at: datetime | None
     sections: list[TurnSection]

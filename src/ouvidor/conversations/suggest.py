@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from ouvidor.accounts.access import Caller
+from ouvidor.agent.about import About
 from ouvidor.agent.answer import Suggested, suggest_answer
 from ouvidor.agent.given import Said
 from ouvidor.conversations.models import Author, Message
@@ -49,7 +50,9 @@ async def suggest(rt: Runtime, caller: Caller, conversation_id: UUID) -> Suggest
         conversation = await own_conversation(session, caller.project.id, conversation_id)
         messages = await newest_messages(session, conversation.id)
         asked = _asked(messages, conversation.language)
-    drafted = await suggest_answer(rt, caller.project, asked.question, asked.history, language=asked.language)
+    drafted = await suggest_answer(
+        rt, caller.project, asked.question, asked.history, language=asked.language, about=About(conversation_id)
+    )
     return _suggestion(drafted)
 
 

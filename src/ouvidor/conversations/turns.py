@@ -62,6 +62,7 @@ class OpenTurn:
     language: str | None
     clarifications: int
     held_by_person: bool
+    helpdesk_id: str
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,7 @@ def _opened(conversation: Conversation, turn: Turn, before: Sequence[Message], n
         language=conversation.language,
         clarifications=conversation.clarifications,
         held_by_person=conversation.status == Status.PERSON,
+        helpdesk_id=conversation.helpdesk_id,
     )
 
 
@@ -285,6 +287,11 @@ def _note_reply(row: Turn, reply: Reply, clarifications: int, now: datetime) -> 
     row.move, row.reason = reply.decision.move, reply.decision.reason
     row.language, row.confidence, row.gate, row.model = reply.language, reply.confidence, reply.gate, reply.model
     row.clarifications = clarifications
+    row.prompt_version, row.prompt_label = reply.prompt_version, reply.prompt_label or None
+    row.trimmed_messages += reply.messages_left_out
+    row.trimmed_sections = reply.sections_left_out
+    row.searched_for, row.withheld, row.degraded = reply.searched_for, reply.withheld, reply.degraded
+    row.findings = [{"kind": finding.kind, "what": finding.what} for finding in reply.findings]
 
 
 def _shown(project: Project, turn: OpenTurn, reply: Reply) -> list[ShownSection]:

@@ -10,6 +10,7 @@ from ouvidor.agent.answer import Reply
 from ouvidor.agent.policy import Move, Reason
 from ouvidor.conversations.history import Line
 from ouvidor.conversations.turns import ClosedTurn
+from ouvidor.engines.base import Usage
 from ouvidor.inputs import StorableText
 from ouvidor.knowledge.search import FoundSection
 
@@ -75,9 +76,24 @@ class Completion(BaseModel):
     messageId: UUID | None  # noqa: N815 - the contract's style
 
 
-def completion_of(sent: Sequence[Line], reply: Reply, closed: ClosedTurn) -> Completion:
+class KeptCompletion(Completion):
+    """A completion as it is kept for a resend, with what `/v1` tells beside it.
+
+    `usage` is what a language model's server counted, None where none was asked or it did not tell.
+    """
+
+    helpdeskId: str = ""  # noqa: N815 - as the request names it
+    usage: Usage | None = None
+
+    @property
+    def reply(self) -> str:
+        """What the bot says; nothing while a person holds the conversation."""
+        return "" if self.messageId is None else self.messages[-1].content
+
+
+def completion_of(sent: Sequence[Line], reply: Reply, closed: ClosedTurn, helpdesk_id: str) -> KeptCompletion:
     """What the caller receives for this reply."""
-    return Completion(
+    return KeptCompletion(
         messages=[*_echo(sent), WireMessage(role="AGENT", content=reply.text)],
         handoverToHumanNeeded=reply.decision.move is Move.HANDOVER,
         sectionsRetrieved=[_shown(section) for section in reply.sections],
@@ -87,12 +103,14 @@ def completion_of(sent: Sequence[Line], reply: Reply, closed: ClosedTurn) -> Com
         citations=sorted(reply.cited),
         conversationId=closed.conversation_id,
         messageId=closed.message_id,
+        helpdeskId=helpdesk_id,
+        usage=reply.usage,
     )
 
 
-def held_completion(sent: Sequence[Line], closed: ClosedTurn) -> Completion:
+def held_completion(sent: Sequence[Line], closed: ClosedTurn, helpdesk_id: str) -> KeptCompletion:
     """What the caller receives while a person holds the conversation: no reply of the bot."""
-    return Completion(
+    return KeptCompletion(
         messages=_echo(sent),
         handoverToHumanNeeded=True,
         sectionsRetrieved=[],
@@ -102,6 +120,7 @@ def held_completion(sent: Sequence[Line], closed: ClosedTurn) -> Completion:
         citations=[],
         conversationId=closed.conversation_id,
         messageId=None,
+        helpdeskId=helpdesk_id,
     )
 
 

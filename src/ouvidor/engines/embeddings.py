@@ -1,9 +1,10 @@
-"""Vectors of texts, from the local model or, where there is none, from nobody."""
+"""Vectors of texts, from the local model, from a server's or, where there is none, from nobody."""
 
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,15 +12,26 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ouvidor.engines.base import FaultKind
 from ouvidor.engines.build import BuiltModel, build
 from ouvidor.engines.checkpoint import ModelUnusable
 from ouvidor.engines.encoder import Encoder
 from ouvidor.engines.models import MINILM, find_model
+from ouvidor.errors import Unavailable
+from ouvidor.settings import Settings
 
 INLINE_CHARS = 200  # about 50 tokens, 2 ms: a thread's hand-over and its tail latency cost more than waiting
 NOT_INSTALLED = "No embedding model is installed: run `ouvidor model install`."
 
 logger = logging.getLogger(__name__)
+
+
+class EmbeddingFailed(Unavailable):
+    """The embedding model of the server gave no usable vectors; they are tried again soon."""
+
+    def __init__(self, kind: FaultKind) -> None:
+        super().__init__()
+        self.kind: FaultKind = kind
 
 
 class Embedder(Protocol):
@@ -32,7 +44,7 @@ class Embedder(Protocol):
 
     @property
     def dimension(self) -> int:
-        """Length of a vector; 0 where there is no model, and then nothing is embedded."""
+        """Length of a vector; 0 where there is no model, and where a server's has not yet answered."""
         ...
 
     @property
@@ -45,8 +57,17 @@ class Embedder(Protocol):
         """Whether the model knows no other language."""
         ...
 
+    @property
+    def remote(self) -> bool:
+        """Whether texts leave this machine."""
+        ...
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of length 1, shape (texts, dimension), in the order of the texts."""
+        """Vectors of length 1, shape (texts, dimension), in the order of the texts.
+
+        Raises:
+            EmbeddingFailed: a server gave none.
+        """
         ...
 
     def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -85,6 +106,11 @@ class LocalEmbedder:
     def english_only(self) -> bool:
         """Whether this is the model that Ouvidor installs; of a model of one's own nothing is assumed."""
         return self.name.startswith(MINILM.model)
+
+    @property
+    def remote(self) -> bool:
+        """False."""
+        return False
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of length 1, shape (texts, dimension), in order; the event loop waits for one short text only."""
@@ -138,6 +164,11 @@ class NoEmbedder:
         """False."""
         return False
 
+    @property
+    def remote(self) -> bool:
+        """False."""
+        return False
+
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors without any number in them, shape (texts, 0)."""
         return self.embed_now(texts)
@@ -145,6 +176,23 @@ class NoEmbedder:
     def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors without any number in them, shape (texts, 0)."""
         return np.empty((len(texts), 0), np.float32)
+
+
+@asynccontextmanager
+async def open_embedder(settings: Settings, embedder: Embedder | None = None) -> AsyncGenerator[Embedder]:
+    """`embedder` where there is one; else that of the server in the settings, closed at the end; else the local one."""
+    if embedder is not None or settings.embedding_model is None:
+        yield embedder or load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads)
+        return
+    from ouvidor.engines.remote_embeddings import (  # noqa: PLC0415 - .6 s of import that most installations save
+        RemoteEmbedder,
+    )
+
+    remote = RemoteEmbedder(settings)
+    try:
+        yield remote
+    finally:
+        await remote.close()
 
 
 def load_embedder(data_dir: Path, model_dir: Path | None, threads: int) -> LocalEmbedder | NoEmbedder:

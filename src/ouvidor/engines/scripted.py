@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from ouvidor.engines.base import G, O, Outcome, Task
+from ouvidor.engines.base import NO_BRIEF, Brief, G, O, Outcome, Task
 
 
 class UnscriptedCall(Exception):
@@ -16,11 +16,11 @@ class UnscriptedCall(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One run: the task's name, what was given, the prompt sent along."""
+    """One run: the task's name, what was given, what went along."""
 
     task: str
     given: Any
-    prompt: str
+    brief: Brief
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class ScriptedEngine:
         """Answer one run of the task so, after those already queued."""
         self._next[task_name].append(answer)
 
-    async def run(self, task: Task[G, O], given: G, prompt: str = "") -> Outcome[O]:
+    async def run(self, task: Task[G, O], given: G, brief: Brief = NO_BRIEF) -> Outcome[O]:
         """The scripted answer; `UnscriptedCall` where there is none or where it is not of the task's type."""
-        self.calls.append(Call(task.name, given, prompt))
+        self.calls.append(Call(task.name, given, brief))
         answer = self._answer_for(task.name)
         if isinstance(answer, Exception):
             raise answer

@@ -165,7 +165,7 @@ async def post_search(rt: RuntimeDep, caller: Reader, wanted: SearchIn) -> Searc
 async def get_vectors(rt: RuntimeDep, caller: Reader) -> VectorsOut:
     """How far the background job has come."""
     progress = await vector_progress(rt, caller.project.id)
-    model = rt.embedder.name if rt.embedder.dimension else None
+    model = rt.embedder.name if rt.embedder.available else None
     return VectorsOut(model=model, done=progress.done, total=progress.total)
 
 

@@ -31,7 +31,7 @@ async def import_file(
             rt, project, read_sections(path), progress=lambda done: bar.advance(rows, done), replace=replace
         )
         bar.update(rows, total=report.rows, completed=report.rows)
-        if vectors and rt.embedder.dimension:
+        if vectors and rt.embedder.available:
             state = await vector_progress(rt, project.id)
             made = bar.add_task("Vectors", total=state.total, completed=state.done)
             await index_knowledge(rt, project.id, lambda now: bar.update(made, total=now.total, completed=now.done))

@@ -42,6 +42,11 @@ def gloss(text: str) -> str:
     return "".join(parts) + plain[position:]
 
 
+def is_common(word: str) -> bool:
+    """Whether a folded word is one of the common words of Portuguese or English that the word list holds."""
+    return word in _common_words()
+
+
 @dataclass(frozen=True)
 class _Glosses:
     """English by Portuguese: by the form as written, by the folded form, by the stem, by the ending."""
@@ -118,3 +123,11 @@ def _add(glosses: _Glosses, english: str, form: str) -> None:
     glosses.folded.setdefault(fold(form), english.lstrip("= "))
     if not english.startswith("=") and " " not in form:
         glosses.stems.setdefault(stem(fold(form), "pt"), english)
+
+
+@lru_cache(maxsize=1)
+def _common_words() -> frozenset[str]:
+    glosses = _glosses()
+    phrases = [*glosses.folded, *(fold(english) for english in glosses.folded.values())]
+    words = {word for phrase in phrases for word in _WORD.findall(phrase)}
+    return frozenset(words | {stem(word, "en") for word in words} | {stem(word, "pt") for word in words})

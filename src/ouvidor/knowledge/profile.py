@@ -32,7 +32,7 @@ async def classifier_of(rt: Runtime, session: AsyncSession, project_id: UUID, kn
     """The project's classifier, if it has one that counts; read again only when it was trained again."""
     if known.profiled_revision is None:
         return None
-    key = ("classifier", project_id)
+    key = ("classifier", project_id, known.vectors_by)
     remembered = rt.memory.get(key, known.profiled_revision)
     if remembered is None:
         query = select(KnowledgeState.profile).where(KnowledgeState.project_id == project_id)

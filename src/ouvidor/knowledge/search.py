@@ -11,6 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
+from ouvidor.engines.embeddings import EmbeddingFailed
+from ouvidor.engines.masking import mask
 from ouvidor.knowledge.candidates import CandidateSet, Query, Vector, find_candidates
 from ouvidor.knowledge.confidence import Classified, gather, load_model, relevance
 from ouvidor.knowledge.embedding import embed_texts, vectors_name
@@ -52,22 +54,38 @@ class SearchResult:
 
 async def search(rt: Runtime, project: Project, question: str, *, limit: int = 10) -> SearchResult:
     """The project's sections that answer the question best; by words alone where no vectors are ready."""
-    vector = None
-    if rt.embedder.available:
-        language = detect_language(question, "en" if project.languages[0] == "en" else "pt")
-        vector = (await embed_texts(rt.embedder, [question], [language]))[0]
+    with rt.tracing.span("search") as span:
+        found = await _search(rt, project, question, limit)
+        span.tell({"ouvidor.sections": len(found.sections), "ouvidor.by_vectors": found.by_vectors})
+        return found
+
+
+async def _search(rt: Runtime, project: Project, question: str, limit: int) -> SearchResult:
+    vector = await _vector_of(rt, project, question)
     query = Query.of(project.id, question, vectors_name(rt.embedder), vector)
     async with rt.db.read() as session:
         found = await find_candidates(session, query)
         if found is None:
             return SearchResult((), 0.0, MODEL.threshold, by_vectors=False)
-        intents = await classifier_of(rt, session, project.id, found.known)
+        of_model = found.known.vectors_by == query.model
+        intents = await classifier_of(rt, session, project.id, found.known) if of_model else None
         judged = judge(found, question, query.vector, intents)
         order = judged.order[:limit]
         numbers = [found.numbers[int(row)] for row in order]
         shown = await _sections(session, project.id, numbers, judged.relevance[order].tolist())
-    by_vectors = query.vector is not None and found.known.vectors_by == query.model
-    return SearchResult(shown, judged.confidence, MODEL.threshold, by_vectors)
+    return SearchResult(shown, judged.confidence, MODEL.threshold, by_vectors=query.vector is not None and of_model)
+
+
+async def _vector_of(rt: Runtime, project: Project, question: str) -> Vector | None:
+    """The question's vector, None where there is no model or its server fails; masked before it leaves the machine."""
+    if not rt.embedder.available:
+        return None
+    language = detect_language(question, "en" if project.languages[0] == "en" else "pt")
+    given = mask(question).text if rt.embedder.remote and project.mask_personal_data else question
+    try:
+        return (await embed_texts(rt.embedder, [given], [language]))[0]
+    except EmbeddingFailed:
+        return None
 
 
 @dataclass(frozen=True)

@@ -210,9 +210,14 @@ async def _settle(
 ) -> None:
     """Count the change, and have the index follow it: by a new job, or by the one that waits, held back till then."""
     count_change(state, gone=gone, come=come)
-    name = f"{INDEX_JOB} {state.project_id}"
+    name = index_job_of(state.project_id)
     if not (await session.execute(sql(HOLD_WAITING_JOB), {"name": name})).all():
         await enqueue(session, rt.jobs, INDEX_JOB, once=name, project=str(state.project_id))
+
+
+def index_job_of(project_id: UUID) -> str:
+    """The name under which at most one job of the project's index waits, and one runs."""
+    return f"{INDEX_JOB} {project_id}"
 
 
 def _numbered(numbers: Sequence[int], sections: Sequence[Any]) -> list[NumberedTerms]:

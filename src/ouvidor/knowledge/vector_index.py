@@ -13,6 +13,7 @@ from ouvidor.db import Database
 from ouvidor.knowledge.models import SectionVector
 
 LARGE = 5_000
+LONGEST_INDEXED = 4_000  # numbers of a halfvec, by pgvector
 LOCK = 0x0171D1
 POLL_SECONDS = 0.5
 PREFIX = "ix_section_vector_"
@@ -65,7 +66,7 @@ async def index_if_large(db: Database, project_id: UUID, dimension: int) -> None
         counted = select(func.count()).select_from(SectionVector).where(SectionVector.project_id == project_id)
         vectors = await connection.scalar(counted) or 0
         found = {row.name: row.valid for row in await connection.execute(sql(INDEXES), {"prefix": name})}
-        if vectors <= LARGE or found.get(name):
+        if vectors <= LARGE or dimension > LONGEST_INDEXED or found.get(name):
             return
         if name in found:
             await connection.execute(sql(f"drop index concurrently if exists {name}"))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from psycopg.types.numeric import Int4
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ouvidor.engines.embeddings import EmbeddingFailed
 from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.models import Section, SectionVector
 from ouvidor.knowledge.state import lock_known_state, read_state
@@ -57,19 +59,25 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
 
     Returns:
         How many sections got vectors.
+
+    Raises:
+        EmbeddingFailed: a server's model gave none; what was stored before stays.
     """
-    if not rt.embedder.dimension:
+    if not rt.embedder.available:
         return 0
+    if not rt.embedder.dimension:
+        await rt.embedder.embed([])
+    name = vectors_name(rt.embedder)
     async with turn_of(rt.db, project_id):
-        await _change_model_if_needed(rt, project_id)
+        await _change_model_if_needed(rt, project_id, name)
         before = await vector_progress(rt, project_id)
         done = last = 0
         while True:
-            page = await _without_vectors(rt, project_id, after=last)
+            page = await _without_vectors(rt, project_id, name, after=last)
             if not page and last == 0:
                 break
             for batch in _batches(page):
-                done += await _embed(rt, project_id, batch)
+                done += await _embed(rt, project_id, name, batch)
                 progress(Progress(before.done + done, max(before.total, before.done + done)))
             last = page[-1].number if page else 0
         await index_if_large(rt.db, project_id, rt.embedder.dimension)
@@ -80,7 +88,10 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
 
 
 async def vector_progress(rt: Runtime, project_id: UUID) -> Progress:
-    """How many of the project's sections have vectors of the present model."""
+    """How many of the project's sections have vectors of the present model; none while its server was never reached."""
+    if rt.embedder.available and not rt.embedder.dimension:
+        with suppress(EmbeddingFailed):
+            await rt.embedder.embed([])
     counts = select(func.count(), func.count().filter(Section.embedded_by == vectors_name(rt.embedder))).where(
         Section.project_id == project_id
     )
@@ -89,10 +100,11 @@ async def vector_progress(rt: Runtime, project_id: UUID) -> Progress:
     return Progress(done=done, total=total)
 
 
-async def _change_model_if_needed(rt: Runtime, project_id: UUID) -> None:
+async def _change_model_if_needed(rt: Runtime, project_id: UUID, name: str) -> None:
+    """Where the vectors are another model's, drop them, and with them the classifier that was trained on them."""
     async with rt.db.read() as session:
         known = await read_state(session, project_id)
-    if known.vectors_by == vectors_name(rt.embedder):
+    if known.vectors_by == name:
         return
     await drop_index(rt.db, project_id)
     async with rt.db.begin() as session:
@@ -100,13 +112,14 @@ async def _change_model_if_needed(rt: Runtime, project_id: UUID) -> None:
         if state is not None:
             await session.execute(delete(SectionVector).where(SectionVector.project_id == project_id))
             await session.execute(update(Section).where(Section.project_id == project_id).values(embedded_by=None))
-            state.vectors_by = vectors_name(rt.embedder)
+            state.vectors_by = name
+            state.profile = state.profiled_revision = None
 
 
-async def _without_vectors(rt: Runtime, project_id: UUID, *, after: int) -> Sequence[Section]:
+async def _without_vectors(rt: Runtime, project_id: UUID, name: str, *, after: int) -> Sequence[Section]:
     """The next sections in the order of their numbers; those changed behind `after` come with the next round."""
     mine = (Section.project_id == project_id, Section.number > after)
-    lacking = select(Section).where(*mine, Section.embedded_by.is_distinct_from(vectors_name(rt.embedder)))
+    lacking = select(Section).where(*mine, Section.embedded_by.is_distinct_from(name))
     async with rt.db.read() as session:
         return (await session.execute(lacking.order_by(Section.number).limit(PAGE))).scalars().all()
 
@@ -141,10 +154,12 @@ def _texts_of(section: Section) -> list[_Text]:
     ]
 
 
-async def _embed(rt: Runtime, project_id: UUID, batch: Sequence[Section]) -> int:
+async def _embed(rt: Runtime, project_id: UUID, name: str, batch: Sequence[Section]) -> int:
     """Store vectors of sections that still are what was embedded; those changed meanwhile come with the next round."""
     texts = await asyncio.to_thread(lambda: [text for section in batch for text in _texts_of(section)])
     vectors = await embed_texts(rt.embedder, [text.text for text in texts], [text.language for text in texts])
+    if vectors_name(rt.embedder) != name:
+        raise EmbeddingFailed("bad_output")
     async with rt.db.begin() as session:
         if await lock_known_state(session, project_id) is None:
             return 0
@@ -159,7 +174,7 @@ async def _embed(rt: Runtime, project_id: UUID, batch: Sequence[Section]) -> int
         kept = [pair for pair in zip(texts, vectors, strict=True) if pair[0].number in numbers]
         await _copy(session, project_id, kept)
         marked = update(Section).where(Section.project_id == project_id, Section.number.in_(numbers))
-        await session.execute(marked.values(embedded_by=vectors_name(rt.embedder)))
+        await session.execute(marked.values(embedded_by=name))
     return len(numbers)
 
 

@@ -1,6 +1,7 @@
 """Bring a database to the newest form, compare it with the tables, or tell which form it has."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -43,6 +44,14 @@ def is_current(url: str) -> bool:
             return present == ScriptDirectory.from_config(_config(connection)).get_current_head()
     finally:
         engine.dispose()
+
+
+@cache
+def newest_form() -> str | None:
+    """The newest migration that this program knows."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return ScriptDirectory.from_config(config).get_current_head()
 
 
 def _with_connection(url: str, deed: Callable[[Connection], object]) -> None:

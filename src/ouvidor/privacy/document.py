@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn
+from ouvidor.monitoring.models import EngineCall
 from ouvidor.privacy.subjects import Kind, belongs_to
 
 CHUNK = 200
@@ -32,7 +33,7 @@ class SectionShown(_Row):
 
 
 class TurnKept(_Row):
-    """What was decided in a turn, why, and on which sections."""
+    """What was decided in a turn, why, and on which sections; `withheld` is a draft that was not sent."""
 
     id: UUID
     number: int
@@ -45,6 +46,11 @@ class TurnKept(_Row):
     gate: float | None
     clarifications: int | None
     model: str | None
+    prompt_label: str | None
+    searched_for: str | None
+    withheld: str | None
+    findings: list[dict[str, str]]
+    degraded: str | None
     started_at: datetime
     answered_at: datetime | None
     sections: list[SectionShown] = []
@@ -64,6 +70,21 @@ class MessageKept(_Row):
     created_at: datetime
 
 
+class CallKept(_Row):
+    """One run of an engine about the conversation; `prompt` and `answer` where the operator has them recorded."""
+
+    turn_id: UUID | None
+    task: str
+    model: str
+    prompt_label: str
+    at: datetime
+    latency: float
+    fault: str | None
+    degraded: bool
+    prompt: str | None
+    answer: str | None
+
+
 class ConversationKept(_Row):
     """One conversation with everything in it."""
 
@@ -80,6 +101,7 @@ class ConversationKept(_Row):
     last_message_at: datetime
     history: list[MessageKept] = []
     decisions: list[TurnKept] = []
+    calls: list[CallKept] = []
 
 
 class PersonalData(BaseModel):
@@ -118,4 +140,8 @@ async def _read_some(session: AsyncSession, rows: Sequence[Conversation]) -> lis
     sections = select(ShownSection).where(ShownSection.turn_id.in_(decided)).order_by(ShownSection.rank)
     for section in (await session.execute(sections)).scalars():
         decided[section.turn_id].sections.append(SectionShown.model_validate(section))
+    calls = select(EngineCall).where(EngineCall.conversation_id.in_(told)).order_by(EngineCall.at, EngineCall.id)
+    for call in (await session.execute(calls)).scalars():
+        if call.conversation_id is not None:
+            told[call.conversation_id].calls.append(CallKept.model_validate(call))
     return list(told.values())

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Executable, delete, or_, select, text
+from sqlalchemy import CursorResult, Executable, delete, or_, select, text, update
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn
 from ouvidor.live import MISSED, Change, announce
+from ouvidor.monitoring.models import EngineCall
 from ouvidor.privacy.models import DataExport
 
 CHUNK = 200
@@ -38,7 +39,10 @@ JOBS = text(
 
 @dataclass(frozen=True)
 class Counts:
-    """How many rows of each kind went; `answers` are those kept for resends."""
+    """How many rows of each kind went; `answers` are those kept for resends.
+
+    `calls` are records of engine calls: they stay as measures, without their words and without whom they were about.
+    """
 
     conversations: int = 0
     messages: int = 0
@@ -47,6 +51,7 @@ class Counts:
     answers: int = 0
     exports: int = 0
     jobs: int = 0
+    calls: int = 0
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> "Counts":
@@ -81,6 +86,7 @@ async def purge(session: AsyncSession, project_id: UUID, conversation_ids: Seque
     about = {"ids": [*ids, *turns, *messages, *exports], "pattern": UUID_PATTERN}
     answers = await _gone(session, STORED_ANSWERS, project_id=project_id, **about)
     jobs = await _gone(session, JOBS, **about)
+    calls = await _strip_calls(session, project_id, ids, turns)
     sections = await _gone(session, delete(ShownSection).where(ShownSection.turn_id.in_(turns)))
     for table in (Message, Turn):
         await _gone(session, delete(table).where(table.conversation_id.in_(ids)))
@@ -94,11 +100,12 @@ async def purge(session: AsyncSession, project_id: UUID, conversation_ids: Seque
         answers=answers,
         exports=len(exports),
         jobs=jobs,
+        calls=calls,
     )
 
 
 async def _gone(session: AsyncSession, deletion: Executable, **values: Any) -> int:
-    """How many rows this deletes; objects that the session has read stay as they are."""
+    """How many rows this deletes or changes; objects that the session has read stay as they are."""
     options = {"synchronize_session": False}
     result = await session.execute(deletion, values, execution_options=options)
     return cast("CursorResult[Any]", result).rowcount
@@ -115,6 +122,13 @@ async def _remove_exports(session: AsyncSession, project_id: UUID, ids: list[UUI
         ),
     )
     return list((await session.execute(query.returning(DataExport.id))).scalars())
+
+
+async def _strip_calls(session: AsyncSession, project_id: UUID, ids: list[UUID], turns: list[UUID]) -> int:
+    """Take words and names from the records of engine calls; those still on their way find no conversation any more."""
+    about = or_(EngineCall.conversation_id.in_(ids), EngineCall.turn_id.in_(turns))
+    nothing = {"conversation_id": None, "turn_id": None, "prompt": None, "answer": None}
+    return await _gone(session, update(EngineCall).where(EngineCall.project_id == project_id, about).values(nothing))
 
 
 async def _tell(session: AsyncSession, project_id: UUID, ids: list[UUID]) -> None:

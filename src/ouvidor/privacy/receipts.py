@@ -17,7 +17,10 @@ MOST_MATCHES = 100
 
 
 class ErasedCounts(BaseModel):
-    """How many rows of each kind went; `answers` are those that were kept for resends."""
+    """How many rows of each kind went; `answers` are those that were kept for resends.
+
+    `calls` of engines stay as measures, without their words and without whom they were about.
+    """
 
     conversations: int = 0
     messages: int = 0
@@ -26,6 +29,7 @@ class ErasedCounts(BaseModel):
     answers: int = 0
     exports: int = 0
     jobs: int = 0
+    calls: int = 0
 
 
 class Receipt(BaseModel):

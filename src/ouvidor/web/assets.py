@@ -1,6 +1,7 @@
 """Style sheet, scripts and drawings: read once, served under an address that changes with their content."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+_CSS = re.compile(r"""("[^"]*"|'[^']*')|/\*.*?\*/|\s*([{};,])\s*|\s+""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Assets:
     def load(cls, folder: Path = STATIC) -> "Assets":
         """Read the folder; files of other kinds than style sheet, script and drawing are left out."""
         files = {
-            path.name: Asset(path.read_bytes(), MEDIA_TYPES[path.suffix])
+            path.name: Asset(_content(path), MEDIA_TYPES[path.suffix])
             for path in sorted(folder.iterdir())
             if path.suffix in MEDIA_TYPES
         }
@@ -45,3 +48,13 @@ class Assets:
         if name not in self.files:
             raise KeyError(name)
         return f"/static/{self.digest}/{name}"
+
+
+def _content(path: Path) -> bytes:
+    """The file as it is sent."""
+    return squeeze(path.read_text("utf-8")).encode() if path.suffix == ".css" else path.read_bytes()
+
+
+def squeeze(style: str) -> str:
+    """A style sheet without comments and the space that means nothing; what stands in quotes stays as it is."""
+    return _CSS.sub(lambda found: found[1] or found[2] or ("" if found[0].startswith("/*") else " "), style).strip()

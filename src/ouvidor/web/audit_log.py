@@ -25,7 +25,9 @@ from ouvidor.web.visits import Member, member_with
 PAGE_LENGTH = 30
 MOST_ACTORS = 200
 LONGEST_DETAIL = 400
-Group = Literal["", "project", "member", "invitation", "key", "knowledge", "section", "conversation", "privacy"]
+Group = Literal[
+    "", "project", "member", "invitation", "key", "knowledge", "section", "conversation", "privacy", "prompt"
+]
 GROUPS: tuple[Group, ...] = (
     "project",
     "member",
@@ -35,6 +37,7 @@ GROUPS: tuple[Group, ...] = (
     "section",
     "conversation",
     "privacy",
+    "prompt",
 )
 """The nouns that actions begin with."""
 CHANGES = frozenset({"project.changed", "member.role_changed"})

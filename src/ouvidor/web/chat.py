@@ -1,7 +1,9 @@
 """The chat page: a person of the project plays the customer and sees why each turn came out as it did."""
 
+import json
 import logging
 import secrets
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlencode
@@ -12,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.permissions import Permission
-from ouvidor.conversations.complete import Ask, complete
+from ouvidor.conversations.complete import Ask
 from ouvidor.conversations.history import Line
+from ouvidor.conversations.making import Making, MakingResponse, complete_while_there
 from ouvidor.conversations.wire import Completion
 from ouvidor.errors import Forbidden, OuvidorError, Unprocessable
 from ouvidor.inputs import StorableText
 from ouvidor.knowledge.read import count_sections
-from ouvidor.problems import as_ouvidor_error
+from ouvidor.problems import as_ouvidor_error, problem_of
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show, wants_page
 from ouvidor.web.contexts.talk import ChatPage, TalkView, Trouble, TurnFragment
@@ -28,6 +31,8 @@ from ouvidor.web.timeline import conversation_of, read_timeline
 from ouvidor.web.visits import Member, member_with
 
 PLAYED = "chat-"
+SIGN_SECONDS = 5.0
+"""Between two signs of life while a reply is made."""
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 logger = logging.getLogger(__name__)
@@ -77,9 +82,15 @@ async def get_chat(
 async def post_message(
     request: Request, rt: RuntimeDep, member: Player, form: Annotated[MessageForm, Form()]
 ) -> Response:
-    """Say something as the customer; a script gets the new turn as a fragment, a plain form goes back to the page."""
+    """Say something as the customer; a plain form goes back to the page, a script gets the new turn as a fragment.
+
+    To a script that reads events it is told how far the reply has come, then the turn or what went wrong.
+    """
+    if "text/event-stream" in request.headers.get("accept", ""):
+        making = Making(rt, member.project, _ask(form))
+        return MakingResponse(making, _events(request, rt, member, form, making))
     try:
-        said = await _say(rt, member.project, form)
+        said = await complete_while_there(rt, member.project, _ask(form), request)
     except Exception as error:
         if not wants_page(request):
             raise
@@ -100,17 +111,34 @@ def new_helpdesk_id() -> str:
     return PLAYED + "".join(secrets.choice(ALPHABET) for _ in range(8))
 
 
-async def _say(rt: Runtime, project: Project, form: MessageForm) -> Completion:
+def _ask(form: MessageForm) -> Ask:
     if not form.helpdesk.startswith(PLAYED):
         raise CustomersConversation
     words = form.words()
-    ask = Ask(
+    return Ask(
         helpdesk_id=form.helpdesk,
         messages=(Line("USER", words),),
         idempotency_key=form.key,
         body=f"{form.helpdesk}\n{words}".encode(),
     )
-    return await complete(rt, project, ask)
+
+
+async def _events(
+    request: Request, rt: Runtime, member: Member, form: MessageForm, making: Making
+) -> AsyncGenerator[str]:
+    """`stage` as often as there is news, then `turn` with the fragment, or `problem`."""
+    while (stage := await making.stage(SIGN_SECONDS)) or not making.done:
+        yield _event("stage", stage) if stage else ": working\n\n"
+    try:
+        fragment = await _fragment(request, rt, member, form.helpdesk, making.outcome())
+        yield _event("turn", bytes(show(request, fragment).body).decode())
+    except Exception as raised:
+        logger.info("A chat message got no reply; its writer is told.", exc_info=raised)
+        yield _event("problem", problem_of(as_ouvidor_error(raised), request))
+
+
+def _event(name: str, told: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(told)}\n\n"
 
 
 async def _fragment(request: Request, rt: Runtime, member: Member, helpdesk: str, said: Completion) -> TurnFragment:

@@ -35,6 +35,7 @@ GROUPS = {
         Permission.CONVERSATIONS_MANAGE,
     ),
     "knowledge": (Permission.KNOWLEDGE_READ, Permission.KNOWLEDGE_WRITE),
+    "engine": (Permission.PROMPTS_READ, Permission.PROMPTS_WRITE, Permission.USAGE_READ),
     "project": (Permission.PROJECT_READ, Permission.PROJECT_WRITE, Permission.AUDIT_READ),
     "privacy": (Permission.PRIVACY_EXPORT, Permission.PRIVACY_ERASE),
     "access": (Permission.MEMBERS_READ, Permission.MEMBERS_WRITE, Permission.KEYS_READ, Permission.KEYS_WRITE),

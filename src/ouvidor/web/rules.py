@@ -22,6 +22,7 @@ LANGUAGES: tuple[Language, ...] = ("pt", "en")
 PLAIN = ("title", "persona", "mode", "n2_reply", "handover_to")
 NUMBERS = ("max_clarifications", "expiry_minutes", "sections_shown", "hold_minutes")
 OPTIONAL = ("relevance_gate", "retention_days")
+TICKED = ("mask_personal_data",)
 
 router = APIRouter(include_in_schema=False)
 
@@ -88,6 +89,7 @@ def _held(project: Project) -> dict[str, str]:
     """The rules in force, as the form shows them."""
     values = {name: str(getattr(project, name)) for name in (*PLAIN, *NUMBERS)}
     values |= {name: "" if getattr(project, name) is None else str(getattr(project, name)) for name in OPTIONAL}
+    values |= {name: "true" if getattr(project, name) else "false" for name in TICKED}
     values["languages"] = ",".join(project.languages)
     for name, language in _worded(project):
         values[_phrase_field(name, language)] = project.phrases.get(name, {}).get(language, "")
@@ -99,6 +101,7 @@ def _as_changes(typed: Mapping[str, str], project: Project) -> dict[str, Any]:
     changes: dict[str, Any] = {name: typed[name].replace("\r\n", "\n") for name in PLAIN if name in typed}
     changes |= {name: _number(typed[name]) for name in NUMBERS if name in typed}
     changes |= {name: _number(typed[name]) or None for name in OPTIONAL if name in typed}
+    changes |= {name: typed[name] for name in TICKED if name in typed}
     if "languages" in typed:
         changes["languages"] = [code for code in typed["languages"].split(",") if code]
     phrases: dict[str, dict[str, str]] = {}

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ouvidor.accounts.models import Project
 from ouvidor.agent.policy import Move
 from ouvidor.conversations.models import Author, Conversation, Message, ShownSection, Turn, TurnState
+from ouvidor.monitoring.of_turn import calls_of_turn
 from ouvidor.web.citations import ReplyPart, reply_parts
-from ouvidor.web.contexts.talk import Outcome, SourceView, TurnView
+from ouvidor.web.contexts.talk import FindingView, Outcome, SourceView, TurnView
 from ouvidor.web.sections import heading_of
 
 WINDOW = 50
@@ -93,6 +94,11 @@ def _view(project: Project, row: Turn, messages: Sequence[Message], cited: Seque
         message_id=str(reply.id) if reply else "",
         position=messages[0].position if messages else 0,
         episode=row.episode,
+        prompt=row.prompt_label or "",
+        searched_for=row.searched_for or "",
+        withheld=row.withheld or "",
+        findings=tuple(FindingView(finding.get("kind", ""), finding.get("what", "")) for finding in row.findings),
+        degraded=row.degraded or "",
     )
 
 
@@ -118,7 +124,8 @@ async def selected_turn(
     query = select(ShownSection).where(*of_it).order_by(ShownSection.rank)
     gate = rows[index].gate or 0.0
     sources = tuple(_source(section, gate) for section in (await session.execute(query)).scalars())
-    return replace(views[index], sources=sources)
+    calls = await calls_of_turn(session, rows[index].project_id, rows[index].id)
+    return replace(views[index], sources=sources, calls=calls)
 
 
 def _source(section: ShownSection, gate: float) -> SourceView:

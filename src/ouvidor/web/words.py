@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from babel import Locale
-from babel.dates import format_datetime, format_skeleton, format_timedelta
+from babel.dates import format_datetime, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -86,6 +86,10 @@ class Words:
         if length < timedelta(minutes=1):
             return self.catalogue.gettext("< 1 min").replace(" ", NO_BREAK)
         return format_timedelta(length, format="short", threshold=1, locale=self.locale).replace(" ", NO_BREAK)
+
+    def hour(self, value: datetime) -> str:
+        """The time of day to the minute, of 24 hours."""
+        return format_time(value, "HH:mm", locale=self.locale)
 
     def day(self, value: date, form: Literal["MMMd", "Md"] = "MMMd") -> str:
         """Day and month in the language's order: with the month's short name, or (`Md`) in figures."""

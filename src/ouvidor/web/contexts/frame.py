@@ -7,7 +7,9 @@ from typing import ClassVar, Literal, Protocol
 from ouvidor.web.words import Language
 
 Theme = Literal["system", "light", "dark"]
-Place = Literal["overview", "inbox", "conversations", "chat", "knowledge", "settings", "reference", "none"]
+Place = Literal[
+    "overview", "inbox", "conversations", "chat", "knowledge", "monitoring", "settings", "reference", "none"
+]
 THEMES: tuple[Theme, ...] = ("system", "light", "dark")
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from urllib.parse import urlencode
 
+from ouvidor.monitoring.of_turn import TurnCalls
 from ouvidor.web.citations import ReplyPart
 from ouvidor.web.contexts.frame import Frame
 
@@ -35,11 +36,22 @@ class SourceView:
 
 
 @dataclass(frozen=True)
+class FindingView:
+    """What was wrong with a draft: the kind, and the words that it is about (empty: the whole draft)."""
+
+    kind: str
+    what: str
+
+
+@dataclass(frozen=True)
 class TurnView:
     """What the customer said, what came back, and why.
 
     `reason` is a code of the policy, empty beside a plain answer; `clarifications` of at most `cap` were asked by
     then; `milliseconds` is the time the reply took; an answer needs `confidence` of at least `gate` (both 0 to 1).
+    `searched_for` is the question where it had to be completed; `withheld` a model's draft that was not sent, because
+    of `findings`; `degraded` the model's fault where the local engine answered. `calls` is what the model took, known
+    for the selected turn only, within about a second.
     `retrieved` counts the sections; `sources` holds them for the selected turn only. `position` is that of its first
     message; `opens_episode` tells that the turn before belongs to another episode.
     """
@@ -64,6 +76,12 @@ class TurnView:
     position: int = 0
     episode: int = 1
     opens_episode: bool = False
+    prompt: str = ""
+    searched_for: str = ""
+    withheld: str = ""
+    findings: tuple[FindingView, ...] = ()
+    degraded: str = ""
+    calls: TurnCalls | None = None
 
     @property
     def cites(self) -> bool:

@@ -70,12 +70,16 @@ async function send(text, key, pending) {
   setBusy(true);
   sessionStorage.setItem(unsent, JSON.stringify({ helpdesk: field("helpdesk").value, text, key }));
   const body = new URLSearchParams({ helpdesk: field("helpdesk").value, key, text });
-  const headers = { "Accept": "text/html", "X-Form-Token": field("form_token").value, "X-Fragment": "turn" };
+  const headers = { "Accept": "text/event-stream", "X-Form-Token": field("form_token").value, "X-Fragment": "turn" };
   try {
     const response = await fetch(composer.action, { method: "POST", body, headers, redirect: "error" });
-    const page = response.ok ? parse(await response.text()) : null;
-    if (page) arrive(page, pending);
-    else fail(pending, response.status, await problem(response), text, key);
+    if (!response.ok) return fail(pending, response.status, words(await response.json().catch(() => ({}))), text, key);
+    for await (const [event, told] of toldBy(response)) {
+      if (event === "stage") stage(pending, told);
+      if (event === "turn") return arrive(parse(told), pending);
+      if (event === "problem") return fail(pending, told.status, words(told), text, key);
+    }
+    fail(pending, 0, "", text, key);
   } catch {
     fail(pending, 0, "", text, key);
   } finally {
@@ -84,9 +88,32 @@ async function send(text, key, pending) {
   }
 }
 
-async function problem(response) {
-  const told = await response.json().catch(() => ({}));
-  return [told.detail, told.request_id].filter(Boolean).join(" · ");
+const words = (told) => [told.detail, told.request_id].filter(Boolean).join(" · ");
+
+/** What the server tells on the way to a reply: each event's name and content. */
+async function* toldBy(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    const parts = (rest + read.value).split("\n\n");
+    rest = parts.pop();
+    for (const part of parts) {
+      const [, event, told] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
+      if (event) yield [event, JSON.parse(told)];
+    }
+  }
+}
+
+function stage(pending, reached) {
+  for (const element of pending.querySelectorAll("[data-stage]")) element.hidden = element.dataset.stage !== reached;
+}
+
+/** The reply was checked as a whole; it appears from its first line to its last, for those who like motion. */
+function reveal(reply) {
+  if (!reply || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const mask = { maskImage: "linear-gradient(#000 40%, transparent 60%)", maskSize: "100% 300%" };
+  const frames = [{ ...mask, maskPosition: "0 100%" }, { ...mask, maskPosition: "0 0" }];
+  reply.animate(frames, { duration: Math.min(300 + reply.textContent.length, 1000), easing: "ease-out" });
 }
 
 function arrive(page, pending) {
@@ -100,6 +127,7 @@ function arrive(page, pending) {
   sessionStorage.removeItem(unsent);
   history.replaceState(null, "", address(turn.id.replace("turn-", "")));
   turn.scrollIntoView({ block: "nearest" });
+  reveal(turn.querySelector(".reply"));
 }
 
 function fail(pending, status, detail, text, key) {

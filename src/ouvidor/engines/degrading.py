@@ -1,0 +1,25 @@
+"""What stands in for a language model that fails: the task's own rule."""
+
+from dataclasses import dataclass
+
+from ouvidor.engines.base import NO_BRIEF, Brief, Engine, EngineFailed, G, O, Outcome, Task
+from ouvidor.engines.local import LOCAL
+
+
+@dataclass(frozen=True)
+class DegradingEngine:
+    """Passes each task on to `inner`; where it fails, the task's local rule answers, and the outcome says so."""
+
+    inner: Engine
+
+    @property
+    def name(self) -> str:
+        """The inner engine's name."""
+        return self.inner.name
+
+    async def run(self, task: Task[G, O], given: G, brief: Brief = NO_BRIEF) -> Outcome[O]:
+        """The inner engine's answer, else that of the local rule with the fault beside it."""
+        try:
+            return await self.inner.run(task, given, brief)
+        except EngineFailed as failed:
+            return Outcome(task.local(given), model=LOCAL, effort=failed.effort, degraded=failed.kind)
