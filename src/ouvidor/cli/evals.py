@@ -1,0 +1,89 @@
+"""Measure search and decisions on labelled files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ouvidor.cli.running import AsJson, show, with_runtime
+
+app = typer.Typer(name="evals", no_args_is_help=True, help="Measure search and decisions on labelled files.")
+run_app = typer.Typer(name="run", no_args_is_help=True, help="Run an evaluation.")
+app.add_typer(run_app)
+
+
+@run_app.command("retrieval")
+def evals_retrieval(
+    sections: Annotated[Path, typer.Option(help="JSONL of sections.")],
+    queries: Annotated[Path, typer.Option(help="JSONL of {query, relevant_ids}.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure search: hit@1, hit@5, hit@10, MRR@10, time per query."""
+    from ouvidor.evals.retrieval import run_retrieval
+
+    _evaluate(run_retrieval, sections, queries, as_json)
+
+
+@run_app.command("decisions")
+def evals_decisions(
+    sections: Annotated[Path, typer.Option(help="JSONL of sections.")],
+    cases: Annotated[Path, typer.Option(help="JSONL of {query, answerable, relevant_ids?}.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure whether the score of answering tells what can be answered from what cannot."""
+    from ouvidor.evals.decisions import run_decisions
+
+    _evaluate(run_decisions, sections, cases, as_json)
+
+
+@run_app.command("golden")
+def evals_golden(
+    sections: Annotated[Path, typer.Option(help="JSONL of sections.")],
+    cases: Annotated[Path, typer.Option(help="JSONL of {query, expect, kind, relevant_ids}.")],
+    as_json: AsJson = False,
+) -> None:
+    """Ask golden questions through the whole turn and count right moves."""
+    from ouvidor.evals.golden import run_golden
+
+    _evaluate(run_golden, sections, cases, as_json)
+
+
+@run_app.command("masking")
+def evals_masking(
+    cases: Annotated[Path, typer.Option(help="JSONL of {text, language, values: [{kind, value}]}.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure masking: recall and precision, over all kinds of personal data and of each."""
+    from ouvidor.evals.masking import run_masking
+
+    _print_figures(run_masking(cases), as_json)
+
+
+def _evaluate(deed: Any, sections: Path, cases: Path, as_json: bool) -> None:
+    """Run an evaluation with its progress on stderr, then print the figures."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
+        task = bar.add_task("Sections imported, then questions", total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, description="Questions", completed=done, total=total)
+
+        figures: dict[str, float | None] = with_runtime(lambda rt: deed(rt, sections, cases, progress))
+    _print_figures(figures, as_json)
+
+
+def _print_figures(figures: Mapping[str, float | None], as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    def plain() -> None:
+        table = Table("Figure", "Value")
+        for name, value in figures.items():
+            table.add_row(name, "–" if value is None else f"{value:g}")
+        Console().print(table)
+
+    show(figures, as_json, plain)
