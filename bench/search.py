@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import bm25s
 import numpy as np
@@ -156,10 +157,7 @@ class NoisyCopies:
     def dimension(self) -> int:
         return self._models.shape[1]
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self.embed_now(texts)
-
-    def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(self, texts: Sequence[str], *, project_id: UUID | None = None) -> NDArray[np.float32]:  # noqa: ARG002 - no server's work
         chosen = self._models[self._draw.integers(len(self._models), size=len(texts))]
         vectors = chosen + NOISE * self._draw.standard_normal(chosen.shape, dtype=np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -208,12 +208,13 @@ Answer: TypeAlias = (
 class LlmServer:
     """The server, in a thread of its own, while the block runs.
 
-    `requests` are those received; `at_once` the most that were answered at the same time; `left` how many times the
-    client went before the answer's end; `dimension` that of the vectors it makes.
+    `requests` are those received, over so many `connections`; `at_once` the most that were answered at the same time;
+    `left` how many times the client went before the answer's end; `dimension` that of the vectors it makes.
     """
 
     def __init__(self, *, dimension: int = 64, reports_usage: bool = True) -> None:
         self.requests: list[Asked] = []
+        self.connections = 0
         self.at_once = 0
         self.left = 0
         self.dimension = dimension
@@ -276,6 +277,7 @@ class LlmServer:
         talks: set[asyncio.Task[None]] = set()
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.connections += 1
             talk = asyncio.create_task(self._talk(reader, writer))
             talks.add(talk)
             talk.add_done_callback(talks.discard)

@@ -149,6 +149,12 @@ def test_the_servers_own_prices_come_first() -> None:
     assert cost_of("gpt-4o-mini", Usage(input=MILLION), "http://127.0.0.1:11434/v1") == Decimal("0.15")
 
 
+def test_without_an_address_the_prices_are_those_of_openai() -> None:
+    """Of models that make vectors the name alone tells nobody's price."""
+    assert cost_of("text-embedding-3-small", Usage(input=MILLION)) == Decimal("0.02")
+    assert cost_of("claude-sonnet-4-5", Usage(input=MILLION)) is not None
+
+
 async def test_while_the_database_is_away_nothing_is_lost(
     rt: Runtime, site: Site, server: EmbeddedPostgres, database: DatabaseAddress, elsewhere: CallLog
 ) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from ouvidor.agent.checks import Checked, FindingKind, check
-from ouvidor.agent.evidence import gives_orders
 from ouvidor.agent.given import Given, Said, Source
 from ouvidor.agent.promises import promises
 from ouvidor.agent.reply import Draft
+from ouvidor.agent.testimony import gives_orders
 from ouvidor.text import Language, detect_language
 
 HERE = Path(__file__).parent

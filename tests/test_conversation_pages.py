@@ -223,6 +223,6 @@ def test_bars_stand_side_by_side_on_a_zero_base(clock: MovedClock) -> None:
     )
     bars = day_bars(days, 10)
     assert [bar.height for bar in bars] == [0, 50, 100]
-    assert all(left.left + left.width < right.left for left, right in pairwise(bars))
-    assert bars[-1].left + bars[-1].width <= 100
+    assert all(left.place.left + left.place.width < right.place.left for left, right in pairwise(bars))
+    assert bars[-1].place.left + bars[-1].place.width <= 100
     assert [bar.height for bar in day_bars(days[:1], 0)] == [0]

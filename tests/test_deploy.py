@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
 from ouvidor.cli import app as cli
@@ -29,6 +30,8 @@ POSTGRES_VARIABLES = {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}
 SETTINGS = {f"OUVIDOR_{name.upper()}" for name in Settings.model_fields}
 OF_PYTHON_AND_UV = {"PATH", "VIRTUAL_ENV", "UV_NO_CACHE", "UV_COMPILE_BYTECODE", "PYTHONUNBUFFERED"}
 OURS = ("migrate", "app", "worker")
+ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+"""Of the samples of a metric."""
 
 
 @dataclass(frozen=True)
@@ -315,6 +318,53 @@ def test_volumes_and_networks_are_declared_and_files_exist() -> None:
             known = (DEPLOY / source).is_file() if source.startswith(".") else source in whole["volumes"]
             assert known, (name, volume)
         assert set(one["networks"]) <= whole["networks"].keys(), name
+
+
+OF_PROMETHEUS = {"le", "instance"}
+"""Labels that are not ours."""
+
+
+@pytest.mark.anyio
+async def test_what_the_dashboard_shows_is_measured(client: httpx.AsyncClient) -> None:
+    families = list(text_string_to_metric_families((await client.get("/metrics")).text))
+    shown = {family.name + end for family in families for end in ENDINGS.get(family.type, ("",))}
+    shown |= {"ouvidor_engine_circuit_open"}  # where there is a model
+    panels = json.loads((DEPLOY / "grafana/ouvidor.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    assert len(asked) > 10
+    for query in asked:
+        names = set(re.findall(r"ouvidor_\w+", query))
+        assert names, query
+        assert names <= shown, query
+        assert query.count("(") == query.count(")")
+        if any(name.endswith(("_total", "_bucket")) for name in names):
+            assert re.search(r"(rate|increase)\(ouvidor_\w+\[(\$__rate_interval|1h)\]\)", query), query
+
+
+def test_the_dashboards_labels_are_those_of_the_document() -> None:
+    rows = re.findall(r"^\| (`ouvidor_.*?) \| ([\w, ]*) ?\|", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE)
+    labels = {
+        name: set(told.replace(",", " ").split()) for names, told in rows for name in re.findall(r"`(\w+)`", names)
+    }
+    for panel in json.loads((DEPLOY / "grafana/ouvidor.json").read_text())["panels"]:
+        for target in panel["targets"]:
+            (name,) = set(re.findall(r"ouvidor_\w+", target["expr"]))
+            used = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            grouped = {label for by in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in by.split(", ")}
+            assert used <= grouped | {"instance"}
+            assert grouped | used <= labels.get(name.removesuffix("_bucket"), set()) | OF_PROMETHEUS, target
+
+
+@pytest.mark.anyio
+async def test_prometheus_asks_the_server_for_what_it_serves(client: httpx.AsyncClient) -> None:
+    (job,) = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    for host, _, port in (target.partition(":") for one in job["static_configs"] for target in one["targets"]):
+        assert host in compose()["services"]
+        assert port == image_settings()["OUVIDOR_PORT"]
+    assert (await client.get(job["metrics_path"])).status_code == 200
+    assert "metrics_token" in Settings.model_fields
+    assert job["authorization"]["credentials_file"].startswith("/")
 
 
 def test_what_the_document_tells_to_run_exists() -> None:

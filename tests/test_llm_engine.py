@@ -322,6 +322,29 @@ async def test_a_server_that_refuses_everything_is_asked_in_the_strictest_way_ag
     assert engine.formats.mode is Mode.JSON_SCHEMA
 
 
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        (400, '{"error": {"message": "Unknown parameter", "param": "stream_options"}}'),
+        (400, '{"message": "stream_options: Extra inputs are not permitted"}'),
+        (422, '{"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]}'),
+        (400, "unrecognized field stream_options"),
+    ],
+)
+async def test_a_server_that_cannot_be_asked_for_usage_is_not_asked_again(
+    upstream: LlmServer, engine: LlmEngine, seconds: Seconds, code: int, body: str
+) -> None:
+    upstream.always(lambda asked: Status(code, body=body) if "stream_options" in asked.body else FINE)
+    outcome = await engine.run(NOTE, "x")
+    assert (outcome.output, outcome.effort.usage, outcome.effort.retries) == (FINE, None, 0)
+    await engine.run(NOTE, "x")
+    assert ["stream_options" in asked.body for asked in upstream.requests] == [True, False, False]
+    assert {asked.mode for asked in upstream.requests} == {"json_schema"}
+    seconds.now += 6 * 3600
+    upstream.always(FINE)
+    assert (await engine.run(NOTE, "x")).effort.usage is not None
+
+
 async def test_retries_wait_longer_each_time_and_at_most_so_often(
     upstream: LlmServer, db: Database, seconds: Seconds
 ) -> None:
@@ -458,6 +481,13 @@ async def test_nothing_listens(db: Database, seconds: Seconds) -> None:
     async with engine_of(gone, db, seconds) as engine:
         failed = await failure(engine)
     assert (failed.kind, failed.effort.retries, failed.model) == ("connection", 2, "m-1")
+
+
+async def test_the_next_call_uses_the_same_connection(upstream: LlmServer, engine: LlmEngine) -> None:
+    upstream.always(FINE)
+    for _ in range(3):
+        assert (await engine.run(NOTE, "x")).output == FINE
+    assert (len(upstream.requests), upstream.connections) == (3, 1)
 
 
 async def test_a_server_that_does_not_stream_is_understood(upstream: LlmServer, engine: LlmEngine) -> None:

@@ -1,7 +1,10 @@
-"""Vectors from a server: of any dimension, made again when the model changes; a failing server costs no reply."""
+"""Vectors from a server: of any dimension, made again when the model changes; a failing server costs no reply.
+
+What it took is recorded, and its requests keep to the limits.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +15,14 @@ import pytest
 from conftest import client_of
 from factories import HOTEL, Tenant, add_sections, build_site, build_tenant
 from llm_server import VENDOR_TEXT, Answer, Asked, Hang, LlmServer, NotHttp, Reset, Status, vector_of
+from sqlalchemy import Row
 from sqlalchemy import text as sql
 
+from ouvidor.db import Database
 from ouvidor.doctor import Finding, examine
+from ouvidor.engines.calls import CallLog
 from ouvidor.engines.embeddings import EmbeddingFailed, NoEmbedder
+from ouvidor.engines.limits import Rate
 from ouvidor.engines.local import LocalEngine
 from ouvidor.engines.remote_embeddings import MOST_CHARACTERS, MOST_TEXTS, RemoteEmbedder
 from ouvidor.knowledge.catch_up import leave_index_jobs
@@ -23,7 +30,7 @@ from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.search import search
 from ouvidor.knowledge.vector_index import LARGE
 from ouvidor.knowledge.vectors import Progress, embed_sections, vector_progress
-from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
+from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime, utc_now
 from ouvidor.settings import Settings
 from ouvidor.worker import work
 
@@ -31,6 +38,8 @@ pytestmark = pytest.mark.anyio
 
 OpenOn = Callable[..., AbstractAsyncContextManager[Runtime]]
 DIMENSIONS = "select distinct vector_dims(embedding) from section_vector where project_id = :project"
+NOWHERE = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+CALLS = "select * from engine_call where project_id = :project order by id"
 JOBS = "select status::text from jobs.procrastinate_jobs where task_name = 'knowledge.index' order by id"
 
 
@@ -39,8 +48,8 @@ def open_on(settings: Settings, database: DatabaseAddress, clock: Any) -> OpenOn
     """Opens a runtime whose vectors come from this server; opening a second one is a restart of the process."""
 
     @asynccontextmanager
-    async def open_one(server: LlmServer, model: str = "vectors-1") -> AsyncGenerator[Runtime]:
-        changed = settings.model_copy(update={"llm_base_url": server.url, "embedding_model": model})
+    async def open_one(server: LlmServer, model: str = "vectors-1", **limits: int) -> AsyncGenerator[Runtime]:
+        changed = settings.model_copy(update={"llm_base_url": server.url, "embedding_model": model, **limits})
         async with open_runtime(changed, database, engine=LocalEngine(), clock=clock) as rt:
             yield rt
 
@@ -48,9 +57,11 @@ def open_on(settings: Settings, database: DatabaseAddress, clock: Any) -> OpenOn
 
 
 def embedder_of(server: LlmServer, **doubles: Any) -> RemoteEmbedder:
-    """An embedder that waits for nothing."""
+    """An embedder that waits for nothing and needs no database."""
     settings = Settings(llm_base_url=server.url, embedding_model="vectors-1", _env_file=None)  # pyright: ignore[reportCallIssue]
-    return RemoteEmbedder(settings, **({"pause": _no_pause, "chance": lambda: 0.0} | doubles))
+    return RemoteEmbedder(
+        settings, NOWHERE, CallLog(NOWHERE), utc_now, **({"pause": _no_pause, "chance": lambda: 0.0} | doubles)
+    )
 
 
 async def _no_pause(seconds: float) -> None: ...
@@ -88,14 +99,6 @@ async def test_vectors_come_in_the_order_of_the_texts_and_of_length_one() -> Non
     np.testing.assert_allclose(vectors, [vector_of("the pool", 8), vector_of("the bar", 8)], atol=1e-6)
     assert embedder.dimension == 8
     assert embedder.name == f"{server.url.split('/')[2]} vectors-1 8"
-
-
-async def test_outside_an_event_loop_it_is_the_same() -> None:
-    with LlmServer(dimension=8) as server:
-        embedder = embedder_of(server)
-        vectors = await asyncio.to_thread(embedder.embed_now, ["the pool"])
-        await embedder.close()
-    np.testing.assert_allclose(vectors, [vector_of("the pool", 8)], atol=1e-6)
 
 
 async def test_many_texts_go_in_several_requests() -> None:
@@ -416,11 +419,120 @@ async def test_a_customers_data_leave_masked_where_the_project_masks(open_on: Op
     assert "where is my breakfast?" in given
 
 
+async def test_what_it_took_is_recorded_for_the_project(open_on: OpenOn) -> None:
+    with LlmServer() as server:
+        async with open_on(server) as rt:
+            site = await build_site(rt)
+            await work(rt, once=True)
+            server.next(Status(500), task="embeddings")
+            await search(rt, site.own.project, "when is breakfast")
+            told = [server._vectors(asked)["usage"]["prompt_tokens"] for asked in server.requests]
+            indexed, asked = await calls_of(rt, site.own)
+            assert not await calls_of(rt, site.other)
+    assert {(row.task, row.model, row.fault, row.degraded) for row in (indexed, asked)} == {
+        ("embed", "vectors-1", None, False)
+    }
+    assert indexed.input_tokens in told
+    assert (asked.input_tokens, asked.output_tokens) == (len("when is breakfast") // 4, 0)
+    assert (indexed.retries, asked.retries) == (0, 1)
+    assert asked.latency > 0
+    assert (asked.at, asked.conversation_id, asked.prompt, asked.cost) == (rt.clock(), None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault", "tokens"), [(Status(401), "misconfigured", None), (UNUSABLE["not a number"], "bad_output", 1)]
+)
+async def test_what_failed_is_recorded_with_its_fault(
+    open_on: OpenOn, answer: Answer, fault: str, tokens: int | None
+) -> None:
+    with LlmServer() as server:
+        server.always(answer, task="embeddings")
+        async with open_on(server) as rt:
+            tenant = await build_tenant(rt, "hotel")
+            await search(rt, tenant.project, "when is breakfast")
+            (failed,) = await calls_of(rt, tenant)
+    assert (failed.task, failed.fault, failed.input_tokens) == ("embed", fault, tokens)
+
+
+async def test_what_nobody_waited_for_is_recorded(open_on: OpenOn) -> None:
+    with LlmServer() as server:
+        server.always(Hang(), task="embeddings")
+        async with open_on(server) as rt:
+            tenant = await build_tenant(rt, "hotel")
+            asking = asyncio.create_task(search(rt, tenant.project, "when is breakfast"))
+            assert await asyncio.to_thread(server.wait_until_asked)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            (left,) = await calls_of(rt, tenant)
+    assert left.fault == "cancelled"
+
+
+@pytest.mark.parametrize("usage", [None, 7, {}, {"prompt_tokens": "many"}])
+async def test_a_server_that_tells_no_usage_has_none(open_on: OpenOn, usage: object) -> None:
+    with LlmServer() as server:
+        server.always(lambda asked: says(rows_of(asked)) | {"usage": usage}, task="embeddings")
+        async with open_on(server, llm_tokens_per_minute=10_000) as rt:
+            tenant = await build_tenant(rt, "hotel")
+            await search(rt, tenant.project, "when is breakfast")
+            (call,) = await calls_of(rt, tenant)
+    assert (call.fault, call.input_tokens) == (None, None)
+
+
+async def test_a_question_waits_for_its_turn_and_not_longer_than_four_seconds(open_on: OpenOn) -> None:
+    """Two a minute, and the model that writes is counted apart."""
+    with LlmServer() as server:
+        async with open_on(server, llm_requests_per_minute=2) as rt:
+            site = await build_site(rt)
+            await search(rt, site.own.project, "when is breakfast")
+            found = await search(rt, site.own.project, "when is breakfast")
+            assert (found.sections[0].key, found.by_vectors) == ("breakfast", False)
+            assert [row.fault for row in await calls_of(rt, site.own)] == [None, "rate_limited"]
+            async with rt.db.read() as session:
+                names = await session.execute(sql("select name from rate_allowance"))
+                assert set(names.scalars()) == {"embedding requests"}
+    assert len(server.requests) == 1
+
+
+async def test_tokens_are_put_right_by_what_the_server_tells(open_on: OpenOn) -> None:
+    def much(asked: Asked) -> Answer:
+        return says(rows_of(asked)) | {"usage": {"prompt_tokens": 8000, "total_tokens": 8000}}
+
+    query = sql("select extract(epoch from ready_at - clock_timestamp()) from rate_allowance where name = :name")
+    with LlmServer() as server:
+        server.always(much, task="embeddings")
+        async with open_on(server, llm_tokens_per_minute=10_000) as rt:
+            await rt.embedder.embed(["the pool"])
+            async with rt.db.read() as session:
+                ready_in = float((await session.execute(query, {"name": "embedding tokens"})).scalar_one())
+    rate = Rate("embedding tokens", 10_000)
+    expected = (8000 - rate.burst + 1) * rate.interval
+    assert expected - 10 < ready_in <= expected
+
+
+async def test_a_request_holds_no_more_than_the_limit_lets_through_at_once() -> None:
+    """A tenth of 1,000 tokens, at three bytes each: longer requests would keep questions waiting for minutes."""
+    with LlmServer(dimension=8) as server:
+        settings = Settings(llm_base_url=server.url, embedding_model="v", llm_tokens_per_minute=1000, _env_file=None)  # pyright: ignore[reportCallIssue]
+        embedder = RemoteEmbedder(settings, NOWHERE, CallLog(NOWHERE), utc_now)
+        batches = embedder._batches(["a" * 100] * 7)
+        await embedder.close()
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+
+
+async def calls_of(rt: Runtime, tenant: Tenant) -> Sequence[Row[Any]]:
+    """The records of the tenant's calls, the oldest first."""
+    await rt.calls.flush()
+    async with rt.db.read() as session:
+        return (await session.execute(sql(CALLS), {"project": tenant.project.id})).all()
+
+
 async def test_the_name_holds_no_secret(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, llm_api_key="sk-x", embedding_model="v", _env_file=None)  # pyright: ignore[reportCallIssue]
     with LlmServer(dimension=8) as server:
         address = server.url.replace("://", "://user:secret@")
-        embedder = RemoteEmbedder(settings.model_copy(update={"llm_base_url": address}))
+        changed = settings.model_copy(update={"llm_base_url": address})
+        embedder = RemoteEmbedder(changed, NOWHERE, CallLog(NOWHERE), utc_now)
         await embedder.embed(["a"])
         await embedder.close()
     assert "secret" not in embedder.name

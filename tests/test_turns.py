@@ -16,10 +16,11 @@ from sqlalchemy import delete, select, text
 from ouvidor.accounts.models import IdempotencyKey
 from ouvidor.agent.reply import REPLY, Draft, Given
 from ouvidor.conversations.abandoned import return_abandoned
-from ouvidor.conversations.models import Conversation, Message, Turn
+from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn
 from ouvidor.engines.base import Engine
 from ouvidor.engines.recorded import EngineInsideTransaction, RecordedEngine
 from ouvidor.engines.scripted import Held, ScriptedEngine
+from ouvidor.knowledge.models import Section
 from ouvidor.privacy.purge import purge
 from ouvidor.runtime import DatabaseAddress, Runtime
 
@@ -80,6 +81,23 @@ async def test_a_newer_message_wins_and_the_older_request_is_told(
     assert lost.json()["type"] == "urn:ouvidor:newer_message"
     assert await stored(rt) == [(1, "USER", "hello"), (2, "USER", "hi"), (3, "AGENT", "Hello!")]
     assert await states(rt) == ["lost", "answered"]
+
+
+async def test_a_section_that_goes_while_the_reply_is_written_is_shown_as_it_was(
+    rt: Runtime, site: Site, client: httpx.AsyncClient
+) -> None:
+    slow = Held(ANSWER)
+    script(rt).next("reply", slow)
+    running = asyncio.create_task(client.post(URL, json=body("When is breakfast?"), headers=site.own.headers))
+    await slow.reached.wait()
+    async with rt.db.begin() as session:
+        await session.execute(delete(Section).where(Section.project_id == site.own.project.id))
+    slow.release.set()
+    assert (await running).status_code == 200
+    async with rt.db.read() as session:
+        shown = (await session.execute(select(ShownSection).order_by(ShownSection.rank))).scalars().all()
+    assert shown[0].content.startswith("Breakfast is served")
+    assert {section.section_id for section in shown} == {None}
 
 
 async def test_many_at_once_lose_nothing(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:

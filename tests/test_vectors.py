@@ -90,16 +90,13 @@ class Interrupted:
     def remote(self) -> bool:
         return self._inner.remote
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(self, texts: Sequence[str], *, project_id: UUID | None = None) -> NDArray[np.float32]:
         self.asked.update(texts)
-        vectors = await self._inner.embed(texts)
+        vectors = await self._inner.embed(texts, project_id=project_id)
         deed, self._deed = self._deed, None
         if deed is not None:
             await deed()
         return vectors
-
-    def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._inner.embed_now(texts)
 
 
 async def vectors_of(rt: Runtime, project: Project) -> dict[tuple[str, str, int], NDArray[np.float32]]:

@@ -39,8 +39,13 @@ MISSED = Change("missed")
 
 async def announce(session: AsyncSession, project_id: UUID, change: Change) -> None:
     """Tell every listener of the project, when and if this transaction commits."""
-    told = json.dumps({"project_id": project_id, **asdict(change)}, default=str)
+    told = payload(project_id, change)
     await session.execute(text("select pg_notify(:channel, :told)"), {"channel": CHANNEL, "told": told})
+
+
+def payload(project_id: UUID, change: Change) -> str:
+    """A change of the project as it goes through the channel."""
+    return json.dumps({"project_id": project_id, **asdict(change)}, default=str)
 
 
 class Changes:

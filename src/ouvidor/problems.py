@@ -128,7 +128,7 @@ class NotJson(OuvidorError):
     status = 415
 
 
-def json_only(request: Request) -> None:
+async def json_only(request: Request) -> None:  # `async`: else it would be called in a thread of its own
     """Refuse other media types.
 
     Raises:

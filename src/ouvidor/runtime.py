@@ -121,7 +121,7 @@ async def open_runtime(
         async with (
             jobs.open_async(),
             open_engine(settings, db, engine) as chosen,
-            open_embedder(settings, embedder) as vectors,
+            open_embedder(settings, db, calls, clock, embedder) as vectors,
         ):
             yield Runtime(
                 settings=settings,
@@ -170,4 +170,8 @@ def runtime_of(request: Request) -> Runtime:
     return request.app.state.runtime
 
 
-RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
+async def _dependency(request: Request) -> Runtime:
+    return runtime_of(request)  # a dependency that does not wait is called in a thread of its own, which costs far more
+
+
+RuntimeDep = Annotated[Runtime, Depends(_dependency)]

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from ouvidor.errors import Fault, Misconfigured
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+OPENAI = "https://api.openai.com/v1"
 
 
 def default_data_dir() -> Path:
@@ -92,10 +93,14 @@ class Settings(BaseSettings):
     )
     llm_attempts: int = Field(default=3, ge=1, le=10, description="Most attempts for one answer.")
     llm_requests_per_minute: int | None = Field(
-        default=None, ge=1, description="Most requests a minute, over all processes. Empty: no limit of ours."
+        default=None,
+        ge=1,
+        description="Most requests a minute of each model, over all processes. Empty: no limit of ours.",
     )
     llm_tokens_per_minute: int | None = Field(
-        default=None, ge=1, description="Most tokens a minute, over all processes. Empty: no limit of ours."
+        default=None,
+        ge=1,
+        description="Most tokens a minute of each model, over all processes. Empty: no limit of ours.",
     )
     llm_context_tokens: int = Field(
         default=16_000,

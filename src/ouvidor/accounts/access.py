@@ -172,7 +172,7 @@ async def caller_of(request: Request, rt: Runtime, text: str) -> Caller:
     if text.startswith(PREFIX):
         async with rt.db.begin() as session:
             holder = await holder_of(session, text, now)
-            await note_use(session, holder.key_id, now)
+            await note_use(session, holder, now)
         if holder.demo:
             refuse_demo_from_afar(request)
         return Caller(holder.project, Actor("key", holder.label, holder.key_id), holder.scopes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.audit import COMMAND, SYSTEM, Actor, Subject, note
@@ -22,6 +22,13 @@ SECRET_LENGTH = 32
 CHECKSUM_LENGTH = 6
 LAST_USED_STEP = timedelta(minutes=1)
 LONGEST_LIFE = timedelta(days=36525)
+
+IN_FORCE = (
+    select(ApiKey, Project)
+    .join(Project, Project.id == ApiKey.project_id)
+    .where(ApiKey.digest == bindparam("digest"), ApiKey.revoked_at.is_(None))
+)
+"""The key of this digest with its project; built once, since each request of a program asks for it."""
 
 
 class UnknownApiKey(Unauthenticated):
@@ -50,6 +57,7 @@ class KeyHolder:
     label: str
     scopes: frozenset[str]
     demo: bool
+    last_used_at: datetime | None
 
 
 def key_text(secret: str) -> str:
@@ -117,12 +125,7 @@ async def holder_of(session: AsyncSession, text: str, now: datetime) -> KeyHolde
     """
     if not well_formed(text):
         raise UnknownApiKey
-    query = (
-        select(ApiKey, Project)
-        .join(Project, Project.id == ApiKey.project_id)
-        .where(ApiKey.digest == digest(text), ApiKey.revoked_at.is_(None))
-    )
-    found = (await session.execute(query)).one_or_none()
+    found = (await session.execute(IN_FORCE, {"digest": digest(text)})).one_or_none()
     if found is None or (found.ApiKey.expires_at is not None and found.ApiKey.expires_at <= now):
         raise UnknownApiKey
     return KeyHolder(
@@ -131,13 +134,16 @@ async def holder_of(session: AsyncSession, text: str, now: datetime) -> KeyHolde
         label=found.ApiKey.label,
         scopes=frozenset(found.ApiKey.scopes),
         demo=found.ApiKey.demo,
+        last_used_at=found.ApiKey.last_used_at,
     )
 
 
-async def note_use(session: AsyncSession, key_id: UUID, now: datetime) -> None:
+async def note_use(session: AsyncSession, holder: KeyHolder, now: datetime) -> None:
     """Remember when the key was last used, to the minute."""
+    if holder.last_used_at is not None and holder.last_used_at >= now - LAST_USED_STEP:
+        return
     stale = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < now - LAST_USED_STEP)
-    await session.execute(update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=now))
+    await session.execute(update(ApiKey).where(ApiKey.id == holder.key_id, stale).values(last_used_at=now))
 
 
 async def list_keys(session: AsyncSession, project_id: UUID) -> list[ApiKey]:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ouvidor.agent.given import Source
 from ouvidor.agent.reading import content_stems
@@ -17,6 +18,7 @@ _BETTER_BY = 0.2
 _WORTH_JOINING = 0.2
 _RELATIVE_SCORE = 0.3
 _LITTLE = 0.25
+_TEXTS_KEPT = 1024
 _GENERIC = frozenset(
     [
         *terms("hora horas horário preço valor custo custa custam quanto dia funciona fica", "pt"),
@@ -144,16 +146,21 @@ def parts_of(message: str, sources: Sequence[Source], language: Language) -> lis
 def _index(sources: Sequence[Source]) -> _Index:
     headings = [" ".join([source.question or "", *source.phrasings]) for source in sources]
     stems = tuple(
-        frozenset(terms(f"{heading} {source.text}", source.language))
-        for heading, source in zip(headings, sources, strict=True)
+        _stems(f"{heading} {source.text}", source.language) for heading, source in zip(headings, sources, strict=True)
     )
     frequency = Counter(stem for held in stems for stem in held) | Counter(dict.fromkeys(_GENERIC, 1))
     weight = {
         stem: math.log(1 + len(sources) / count) * (_LITTLE if stem in _GENERIC else 1.0)
         for stem, count in frequency.items()
     }
-    named = tuple(frozenset(terms(heading, source.language)) for heading, source in zip(headings, sources, strict=True))
+    named = tuple(_stems(heading, source.language) for heading, source in zip(headings, sources, strict=True))
     return _Index(tuple(sources), named, stems, weight, max(weight.values()))
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
+def _stems(text: str, language: Language) -> frozenset[str]:
+    """The stems of a section, or of its heading: the same sections return turn after turn."""
+    return frozenset(terms(text, language))
 
 
 def _best_for(ask: str, index: _Index) -> Source | None:

@@ -1,9 +1,11 @@
 """Whether what a language model drafted may be said: every statement must stand in what was cited. Pure."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
+from typing import TypeAlias
 
 from ouvidor.agent.contacts import addresses, disguises, handles, links, plain_signs, same_address
 from ouvidor.agent.conversational import agreed, known_topics, vouched
@@ -12,8 +14,9 @@ from ouvidor.agent.figure import Figure
 from ouvidor.agent.figures import borne_out, figures, told_figures
 from ouvidor.agent.given import Given
 from ouvidor.agent.meanings import words_of
-from ouvidor.agent.promises import Promise, promises, spoken
+from ouvidor.agent.promises import Promise, promises
 from ouvidor.agent.reply import Draft, rests_on
+from ouvidor.agent.testimony import folded_words
 from ouvidor.agent.topics import likely_topics
 from ouvidor.knowledge.gloss import is_common
 from ouvidor.text import Language, detect_language, fold
@@ -21,7 +24,7 @@ from ouvidor.text import Language, detect_language, fold
 _LONGEST = 6000
 _LEAKED_RUN = 6
 _LEAST_LEAKED_WORD = 5
-_WORD = re.compile(r"[^\W_]+")
+_PROMPTS_KEPT = 64
 _MARKS_CITATION = re.compile(r"\[\d{1,2}\]")
 _OF_THE_CUSTOMER = re.compile(
     r"\b(?:your|yours|seus?|suas?|teus?|tuas?)\s+(?:[a-z-]+\s+){0,3}(?:(?:de|of|with|com)\s+)?$"
@@ -29,6 +32,7 @@ _OF_THE_CUSTOMER = re.compile(
 _COUNTS = re.compile(
     r"\s(?:options?|plans?|ways|types|kinds|steps|opc(?:oes|ao)|planos|formas|tipos|passos|jeitos|maneiras)\b"
 )
+_Run: TypeAlias = tuple[str, ...]
 _CUSTOMERS_UNITS = frozenset({"kg", "g", "lb", "cm", "m", "year", "person", "night"})
 
 
@@ -135,27 +139,27 @@ def _theirs(given: Given) -> list[str]:
 
 
 def _disguised(text: str, evidence: Evidence) -> Iterator[Finding]:
-    told = set(disguises(evidence.raw))
-    yield from (Finding(FindingKind.DISGUISED, one) for one in disguises(text) if one not in told)
+    for one in disguises(text):
+        if not any(one in section.disguises for section in evidence.sections):
+            yield Finding(FindingKind.DISGUISED, one)
 
 
 def _figures(text: str, evidence: Evidence, given: Given) -> Iterator[Finding]:
-    asked = [figure for said in _theirs(given) for figure in told_figures(said)]
     plain = fold(text)
     for figure in figures(text):
         if (
             borne_out(figure, evidence.figures)
             or _COUNTS.match(plain, figure.end)
-            or _of_the_customer(figure, plain, asked)
+            or _of_the_customer(figure, plain, given)
         ):
             continue
         yield Finding(FindingKind.NUMBER, figure.written)
 
 
-def _of_the_customer(figure: Figure, plain: str, asked: list[Figure]) -> bool:
+def _of_the_customer(figure: Figure, plain: str, given: Given) -> bool:
     """Whether a figure only says again what the customer said of their own: "your 8 kg dog", never a price."""
     own = figure.unit in _CUSTOMERS_UNITS and _OF_THE_CUSTOMER.search(plain[max(0, figure.start - 40) : figure.start])
-    return bool(own) and borne_out(figure, asked)
+    return bool(own) and any(borne_out(figure, told_figures(said)) for said in _theirs(given))
 
 
 def _contacts(text: str, evidence: Evidence) -> Iterator[Finding]:
@@ -167,7 +171,7 @@ def _contacts(text: str, evidence: Evidence) -> Iterator[Finding]:
 def _kept(promise: Promise, language: Language, evidence: Evidence) -> bool:
     """Whether a section says so: in the same words what is claimed as done, in any words what is announced."""
     if promise.own:
-        return promise.written in spoken(evidence.whole)
+        return any(promise.written in section.spoken for section in evidence.sections)
     return all(evidence.holds(word) or word.neutral for word in words_of(promise.deed, language))
 
 
@@ -175,14 +179,28 @@ def _leaks(text: str, evidence: Evidence, prompt: str, names: Collection[str]) -
     """Runs of words of the prompt, and its uncommon words, that no section has."""
     if not prompt:
         return
-    told, said, secret = (_WORD.findall(fold(part)) for part in (evidence.whole, text, prompt))
-    runs = _runs(secret) - _runs(told)
-    yield from (Finding(FindingKind.PROMPT, " ".join(run)) for run in sorted(_runs(said) & runs)[:1])
-    allowed = {*told, *(word for name in names for word in _WORD.findall(fold(name)))}
-    for word in sorted(set(said) & set(secret) - allowed):
+    said, secret = folded_words(text), _words_and_runs(prompt)
+    leaked = _runs(said) & secret.runs
+    leaked -= {run for section in evidence.sections for run in _runs(section.words)} if leaked else leaked
+    yield from (Finding(FindingKind.PROMPT, " ".join(run)) for run in sorted(leaked)[:1])
+    allowed = evidence.words.union(*(folded_words(name) for name in names))
+    for word in sorted(secret.words.intersection(said) - allowed):
         if len(word) >= _LEAST_LEAKED_WORD and not is_common(word):
             yield Finding(FindingKind.PROMPT, word)
 
 
-def _runs(words: list[str]) -> set[tuple[str, ...]]:
-    return {tuple(words[place : place + _LEAKED_RUN]) for place in range(len(words) - _LEAKED_RUN + 1)}
+@dataclass(frozen=True)
+class _WordsAndRuns:
+    words: frozenset[str]
+    runs: frozenset[_Run]
+
+
+@lru_cache(maxsize=_PROMPTS_KEPT)
+def _words_and_runs(prompt: str) -> _WordsAndRuns:
+    """Of a prompt, which is the same turn after turn."""
+    words = folded_words(prompt)
+    return _WordsAndRuns(frozenset(words), _runs(words))
+
+
+def _runs(words: Sequence[str]) -> frozenset[_Run]:
+    return frozenset(tuple(words[place : place + _LEAKED_RUN]) for place in range(len(words) - _LEAKED_RUN + 1))

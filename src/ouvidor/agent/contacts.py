@@ -59,9 +59,10 @@ def plain_signs(text: str) -> str:
     """The text as a person reads it: compatibility forms as plain ones, unseen characters gone."""
     if text.isascii():
         return text
-    return "".join(
-        sign for sign in unicodedata.normalize("NFKC", text) if not _unseen(sign) and sign not in _EMOJI_PARTS
-    )
+    plain = unicodedata.normalize("NFKC", text)
+    if _PLAIN.fullmatch(plain):
+        return plain
+    return "".join(sign for sign in plain if not _unseen(sign) and sign not in _EMOJI_PARTS)
 
 
 def _unseen(sign: str) -> bool:

@@ -5,13 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ouvidor.agent.contacts import addresses, handles, links, plain_signs, same_address
 from ouvidor.agent.figure import Figure
-from ouvidor.agent.figures import told_figures
 from ouvidor.agent.given import Source
-from ouvidor.agent.lexicon import FINITE, word_class
 from ouvidor.agent.meanings import Word, denies, opposites_of, words_of
 from ouvidor.agent.smalltalk import small_talk
+from ouvidor.agent.testimony import Clause, Testimony, stretches, testimony_of
 from ouvidor.knowledge.gloss import is_common
 from ouvidor.text import Language, fold, sentences
 
@@ -21,136 +19,60 @@ _RARE_WEIGHS = 1.5
 _STRANGE_RUN = 3
 _ALIKE = 0.6
 _NEAR_BEST = 0.15
-_CLAUSE_END = re.compile(
-    r"[,;:()–—]\s|\s[-–—]\s|\s(?:but|mas|porem|and|e|while|enquanto|although|embora|however)\s", re.IGNORECASE
-)
 _STOP = re.compile(r"(?<=[a-zà-ÿ\d]{2}[.!?])\s+")
 _WORDS = re.compile(r"[^\W\d_]+")
-_ORDERS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        (
-            r"\b(?:ignor[ea]|disregard|forget|override|bypass|esqueca|desconsidere|desobedeca)\b.{0,60}\b(?:instruc|instruct|prompt"
-            r"|previous|above|earlier|rules?|regras|anterior|acima|ordens|guideline|told|everything|tudo)"
-        ),
-        (
-            r"\b(?:system|developer|admin) (?:prompt|message|override|mode|note|command)\b|\bsystem ?:|\[/?(?:system"
-            r"|inst)\b|<\|?(?:im_start|system|end)"
-            r"|\b(?:prompt|mensagem|nota|comando) d[oe] sistema\b|#{2,} ?instruc"
-        ),
-        (
-            r"\b(?:assistants?|ais?|language models?|chat ?bots?|bots?|llms?|gpt|modelos? de linguagem|assistentes?(?:"
-            r" virtua(?:l|is))?|ia|robos?)\b.{0,40}"
-            r"\b(?:must|should|shall|deve|precisa|respon\w+|reply|answer|say|tell|diga|output|print|reveal|revele|obey|obedec\w+)\b"
-        ),
-        (
-            r"\b(?:you are now|voce agora e|act as|aja como|finja|pretend to be|from now on,? (?:you|say|answer|reply)"
-            r"|new instructions?"
-            r"|novas? instruc\w+|nova tarefa|new task|a partir de agora,? (?:voce|responda|diga))\b"
-        ),
-        (
-            r"(?:^|[.!?:;]\s*|please |por favor,? )(?:reply|respond|answer|say|tell (?:the |every |all )?(?:customer"
-            r"|user|guest|client)s?"
-            r"|responda|diga|informe a\w* clientes?|output|print|repeat|repita|reveal|revele)\b.{0,40}"
-            r"\b(?:with|only|exactly|that|apenas|somente|exatamente|que|prompt|instruc\w*|verbatim|word|palavra)\b"
-        ),
-        (
-            r"\b(?:do not|don.?t|never|nao|nunca)\b.{0,20}\b(?:hand ?over|escalate|cite|mencione|transfira|encaminhe"
-            r"|call a (?:person|human))"
-        ),
-    )
-)
-
-
-@dataclass(frozen=True)
-class Clause:
-    """A stretch of a section: what it speaks of, and whether it denies."""
-
-    keys: frozenset[str]
-    denied: bool
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the cited sections say; a section that gives orders to whoever reads it says nothing."""
+    """What the cited sections say, each for itself."""
 
-    sources: tuple[Source, ...]
-
-    @cached_property
-    def texts(self) -> tuple[tuple[str, Language], ...]:
-        """Headings and texts with their languages, letters as a person reads them."""
-        return tuple(
-            (plain_signs(text), source.language)
-            for source in self.sources
-            for text in (source.question or "", source.text)
-        )
-
-    @cached_property
-    def whole(self) -> str:
-        """All of it in one."""
-        return "\n".join(text for text, _ in self.texts)
-
-    @cached_property
-    def raw(self) -> str:
-        """All of it letter by letter."""
-        return "\n".join(f"{source.question or ''}\n{source.text}" for source in self.sources)
+    sections: tuple[Testimony, ...]
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """What its words mean."""
-        return frozenset(key for text, language in self.texts for word in words_of(text, language) for key in word.keys)
+        """What their words mean."""
+        return frozenset[str]().union(*(section.keys for section in self.sections))
 
     @cached_property
     def told_keys(self) -> frozenset[str]:
-        """What the words of the texts mean, without the headings that only ask."""
-        return frozenset(
-            key for source in self.sources for word in words_of(_stated(source), source.language) for key in word.keys
-        )
+        """What the words mean that they state: headings that only ask are left out."""
+        return frozenset[str]().union(*(section.told_keys for section in self.sections))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Their words, folded."""
+        return frozenset[str]().union(*(section.words for section in self.sections))
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
-        """Its figures, and the days and months between those that it names."""
-        return told_figures(self.whole)
+        """Their figures, and the days and months between those that they name."""
+        return tuple(figure for section in self.sections for figure in section.figures)
 
     @cached_property
     def contacts(self) -> frozenset[str]:
-        """Its links, e-mail addresses and handles."""
-        return frozenset([*map(same_address, links(self.whole)), *addresses(self.whole), *handles(self.whole)])
+        """Their links, e-mail addresses and handles."""
+        return frozenset[str]().union(*(section.contacts for section in self.sections))
 
     @cached_property
     def clauses(self) -> tuple[Clause, ...]:
-        """Its sentences and their clauses."""
-        return tuple(
-            clause
-            for source in self.sources
-            for sentence in sentences(plain_signs(_stated(source)))
-            for written in _stretches(sentence)
-            for clause in [Clause(_keys(written, source.language), denies(written, source.language))]
-        )
+        """The clauses of their sentences."""
+        return tuple(clause for section in self.sections for clause in section.clauses)
 
     @cached_property
-    def statements(self) -> tuple[tuple[frozenset[str], tuple[Figure, ...]], ...]:
-        """Of each sentence what its words mean, and its figures."""
-        return tuple(
-            (_keys(sentence, source.language), told_figures(sentence))
-            for source in self.sources
-            for sentence in sentences(plain_signs(_stated(source)))
-        )
+    def statements(self) -> tuple[frozenset[str], ...]:
+        """What the words of each of their sentences mean."""
+        return tuple(statement for section in self.sections for statement in section.statements)
 
     def holds(self, word: Word) -> bool:
-        """Whether it speaks of what the word means."""
-        return bool(word.keys & self.keys)
+        """Whether they speak of what the word means."""
+        return not self.keys.isdisjoint(word.keys)
 
 
 def evidence_of(sources: Iterable[Source]) -> Evidence:
-    """The sections that may bear something out."""
-    return Evidence(tuple(source for source in sources if not gives_orders(f"{source.question or ''}. {source.text}")))
-
-
-def gives_orders(text: str) -> bool:
-    """Whether a text speaks to the program that reads it instead of the customer."""
-    plain = " ".join(fold(plain_signs(text)).split())
-    return any(pattern.search(plain) for pattern in _ORDERS)
+    """The sections that may bear something out: one that gives orders to whoever reads it says nothing."""
+    read = (testimony_of(source) for source in sources)
+    return Evidence(tuple(section for section in read if not section.gives_orders))
 
 
 def unsupported(
@@ -211,7 +133,9 @@ def _misplaced(words: Sequence[Word], evidence: Evidence) -> str:
     """A weighty word that the sections say of something else alone."""
     others = [word for word in words if not word.weighty and evidence.holds(word)]
     for word in words:
-        said = [keys for keys, _ in evidence.statements if word.weighty and f"={word.weighty}" in keys]
+        if not word.weighty:
+            continue
+        said = [keys for keys in evidence.statements if f"={word.weighty}" in keys]
         if said and others and not any(other.keys & keys for other in others for keys in said):
             return word.written
     return ""
@@ -233,7 +157,7 @@ def _literal(word: Word, evidence: Evidence) -> bool:
 
 def _contradicts(sentence: str, language: Language, evidence: Evidence) -> str:
     """A clause that denies what the sections say, or says what they deny."""
-    for written in _stretches(sentence):
+    for written in stretches(sentence):
         words = [word for word in words_of(written, language) if not word.neutral and evidence.holds(word)]
         if not words:
             continue
@@ -246,28 +170,3 @@ def _contradicts(sentence: str, language: Language, evidence: Evidence) -> str:
         if best >= _ALIKE and all(clause.denied != denied for clause in near):
             return written.strip()
     return ""
-
-
-def _stretches(sentence: str) -> list[str]:
-    """The clauses of a sentence; what has no verb of its own goes with what follows it, or with what it follows."""
-    found: list[str] = []
-    waiting = ""
-    for part in _CLAUSE_END.split(sentence):
-        whole = f"{waiting}, {part}" if waiting else part
-        has_verb = any(word_class(word, opens_sentence=True) in FINITE for word in _WORDS.findall(part))
-        waiting = "" if has_verb else whole
-        if has_verb:
-            found.append(whole)
-    if waiting.strip():
-        found[-1:] = [f"{found[-1]}, {waiting}" if found else waiting]
-    return [part for part in found if part.strip()]
-
-
-def _keys(text: str, language: Language) -> frozenset[str]:
-    return frozenset(key for word in words_of(text, language) if not word.neutral for key in word.keys)
-
-
-def _stated(source: Source) -> str:
-    """What a section states: its text, and its heading unless that asks."""
-    heading = source.question or ""
-    return source.text if heading.rstrip().endswith("?") else f"{heading}.\n{source.text}"

@@ -34,10 +34,11 @@ class Word:
 
 @dataclass(frozen=True)
 class _Meanings:
-    """Groups by stem and by phrase; those of the weighty that claim, and all that bear a claim out."""
+    """Groups by stem and by phrase, the phrases' first words; what of the weighty claims, and all that bears it out."""
 
     stems: Mapping[str, frozenset[str]]
     phrases: Mapping[tuple[str, ...], frozenset[str]]
+    openings: frozenset[str]
     weighty: frozenset[str]
     claims: frozenset[str]
     neutral: frozenset[str]
@@ -75,6 +76,7 @@ def _meanings() -> _Meanings:
     return _Meanings(
         stems={key: frozenset(names) for key, names in stems.items()},
         phrases={key: frozenset(names) for key, names in phrases.items()},
+        openings=frozenset(words[0] for words in phrases),
         weighty=frozenset(told["weighty"]),
         claims=frozenset(claims),
         neutral=frozenset(told["neutral"]["words"].split()),
@@ -121,6 +123,8 @@ def _spaced(text: str) -> str:
 
 
 def _phrase(ahead: list[str], meanings: _Meanings) -> tuple[int, frozenset[str]]:
+    if ahead[0] not in meanings.openings:
+        return 0, frozenset()
     for size in range(len(ahead), 1, -1):
         names = meanings.phrases.get(tuple(ahead[:size]))
         if names:

@@ -31,8 +31,24 @@ def add_message(
     verified: bool = True,
 ) -> Message:
     """Append a message; the caller holds the conversation's lock, so that positions stay unique."""
+    message = new_message(conversation, line, author, now, turn_id=turn_id, person=person, verified=verified)
+    session.add(message)
+    return message
+
+
+def new_message(
+    conversation: Conversation,
+    line: Line,
+    author: Author,
+    now: datetime,
+    *,
+    turn_id: UUID | None = None,
+    person: Actor | None = None,
+    verified: bool = True,
+) -> Message:
+    """The conversation's next message, which no session knows yet."""
     conversation.messages += 1
-    message = Message(
+    return Message(
         id=new_id(),
         project_id=conversation.project_id,
         conversation_id=conversation.id,
@@ -46,8 +62,6 @@ def add_message(
         verified=verified,
         created_at=now,
     )
-    session.add(message)
-    return message
 
 
 def add_notice(
@@ -72,14 +86,18 @@ async def announce_change(
     session: AsyncSession, conversation: Conversation, kind: Literal["message", "status"]
 ) -> None:
     """Tell all who look at the project what the conversation is like when this transaction commits."""
-    change = Change(
+    await announce(session, conversation.project_id, change_of(conversation, kind))
+
+
+def change_of(conversation: Conversation, kind: Literal["message", "status"]) -> Change:
+    """What there is to tell of the conversation as it is now."""
+    return Change(
         kind=kind,
         conversation_id=conversation.id,
         status=conversation.status,
         holder_id=conversation.holder_id,
         messages=conversation.messages,
     )
-    await announce(session, conversation.project_id, change)
 
 
 async def newest_messages(session: AsyncSession, conversation_id: UUID) -> list[Message]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
@@ -22,14 +21,21 @@ from ouvidor.conversations.models import (
     Author,
     Conversation,
     Message,
-    ShownSection,
     Status,
     Turn,
     TurnState,
 )
-from ouvidor.conversations.speak import add_message, announce_change, line_of, newest_messages
+from ouvidor.conversations.speak import change_of, line_of, new_message, newest_messages
+from ouvidor.conversations.turn_rows import (
+    begin_conversation,
+    lock_conversation,
+    lock_turn,
+    store_closed,
+    store_opened,
+)
 from ouvidor.db import new_id
 from ouvidor.errors import Conflict
+from ouvidor.live import Change
 
 HISTORY_TOKENS = 6000
 
@@ -78,7 +84,8 @@ class ClosedTurn:
 
 async def hold_conversation(session: AsyncSession, project: Project, helpdesk_id: str) -> None:
     """Lock the conversation of this helpdesk id until the transaction ends, where there is one."""
-    await session.execute(_named(project, helpdesk_id).with_only_columns(Conversation.id))
+    named = (Conversation.project_id == project.id, Conversation.helpdesk_id == helpdesk_id)
+    await session.execute(select(Conversation.id).where(*named).with_for_update())
 
 
 async def open_turn(
@@ -97,27 +104,23 @@ async def open_turn(
     conversation = await _conversation(session, project, helpdesk_id, now)
     before = conversation.status
     _begin_episode_if_due(conversation, project, now)
-    stored = await newest_messages(session, conversation.id)
+    stored = await newest_messages(session, conversation.id) if conversation.messages else []
     alignment = align(
         [line_of(message) for message in stored if message.verified],
         [line_of(message) for message in stored if not message.verified],
         sent,
     )
     turn = _new_turn(conversation, now)
-    session.add(turn)
-    await session.flush()
-    unverified = [_add(session, conversation, turn, line, now, verified=False) for line in alignment.unverified]
-    for line in alignment.new:
-        _add(session, conversation, turn, line, now, verified=True)
+    unverified = [_said(conversation, turn.id, line, now, verified=False) for line in alignment.unverified]
+    new = [_said(conversation, turn.id, line, now) for line in alignment.new]
     opened = _opened(conversation, turn, [*stored, *unverified], alignment.new)
     conversation.newest_turn_id, conversation.last_message_at = turn.id, now
     conversation.language = conversation.language or customer_language(project, opened.question, None)
     conversation.customer_id = customer_id or conversation.customer_id
     if opened.held_by_person:
         conversation.waiting_since = conversation.waiting_since or now
-    await announce_change(session, conversation, "message")
-    if conversation.status != before:
-        await announce_change(session, conversation, "status")
+    changes = _changes(conversation, status_too=conversation.status != before)
+    await store_opened(session, conversation, turn, [*unverified, *new], changes)
     return opened
 
 
@@ -127,8 +130,10 @@ async def reopen_turn(session: AsyncSession, project: Project, turn_id: UUID, no
     Raises:
         ConversationErased: it went with its conversation.
     """
-    query = select(Turn.conversation_id).where(Turn.project_id == project.id, Turn.id == turn_id)
-    conversation = await _locked(session, (await session.execute(query)).scalar_one_or_none())
+    locked = await lock_turn(session, project.id, turn_id)
+    if locked is None:
+        raise ConversationErased
+    conversation = locked.conversation
     turn = (await session.execute(select(Turn).where(Turn.id == turn_id))).scalar_one()
     messages = await newest_messages(session, conversation.id)
     own = [message for message in messages if message.turn_id == turn_id and message.verified]
@@ -150,23 +155,21 @@ async def close_turn(
     Raises:
         ConversationErased: there is nothing left to reply to.
     """
-    conversation = await _locked(session, turn.conversation_id)
-    row = (await session.execute(select(Turn).where(Turn.project_id == project.id, Turn.id == turn.id))).scalar_one()
-    if row.state != TurnState.RUNNING or row.started_at != turn.started_at:
+    locked = await lock_turn(session, project.id, turn.id)
+    if locked is None:
+        raise ConversationErased
+    conversation = locked.conversation
+    if locked.state != TurnState.RUNNING or locked.started_at != turn.started_at:
         return ClosedTurn(turn.id, conversation.id, conversation.clarifications, lost=SentAgain())
     lost = _lost_race(conversation, turn)
     if lost is not None:
-        row.state = TurnState.LOST
+        await session.execute(update(Turn).where(Turn.id == turn.id).values(state=TurnState.LOST))
         return ClosedTurn(turn.id, conversation.id, conversation.clarifications, lost=lost)
-    message = _add(session, conversation, row, Line("AGENT", reply.text), now, verified=True)
+    message = _said(conversation, turn.id, Line("AGENT", reply.text), now)
     conversation.language, conversation.last_message_at = reply.language, now
     handed_over = _move_on(conversation, reply.decision, now)
-    _note_reply(row, reply, conversation.clarifications, now)
-    session.add_all(_shown(project, turn, reply))
-    await announce_change(session, conversation, "message")
-    if handed_over:
-        await announce_change(session, conversation, "status")
-    await session.flush()
+    changes = _changes(conversation, status_too=handed_over)
+    await store_closed(session, conversation, turn.id, reply, message, changes)
     return ClosedTurn(turn.id, conversation.id, conversation.clarifications, message_id=message.id)
 
 
@@ -184,24 +187,8 @@ async def end_turn_unanswered(session: AsyncSession, turn: OpenTurn, state: Turn
 
 async def _conversation(session: AsyncSession, project: Project, helpdesk_id: str, now: datetime) -> Conversation:
     """The conversation of this helpdesk id, locked until the transaction ends."""
-    values = {"id": new_id(), "project_id": project.id, "helpdesk_id": helpdesk_id}
-    begun = insert(Conversation).values(**values, created_at=now, last_message_at=now).on_conflict_do_nothing()
-    await session.execute(begun)
-    found = (await session.execute(_named(project, helpdesk_id))).scalar_one_or_none()
-    if found is None:
-        raise ConversationErased
-    return found
-
-
-def _named(project: Project, helpdesk_id: str) -> Select[Conversation]:
-    own = (Conversation.project_id == project.id, Conversation.helpdesk_id == helpdesk_id)
-    return select(Conversation).where(*own).with_for_update()
-
-
-async def _locked(session: AsyncSession, conversation_id: UUID | None) -> Conversation:
-    """The turn's conversation, locked until the transaction ends."""
-    query = select(Conversation).where(Conversation.id == conversation_id).with_for_update()
-    found = (await session.execute(query)).scalar_one_or_none()
+    begun = await begin_conversation(session, project.id, helpdesk_id, now)
+    found = begun or await lock_conversation(session, project.id, helpdesk_id)
     if found is None:
         raise ConversationErased
     return found
@@ -255,11 +242,14 @@ def said_before(messages: Sequence[Message]) -> tuple[Said, ...]:
     return tuple(Said(line.role, line.content, verified=verified) for line, verified in lines)
 
 
-def _add(
-    session: AsyncSession, conversation: Conversation, turn: Turn, line: Line, now: datetime, *, verified: bool
-) -> Message:
+def _said(conversation: Conversation, turn_id: UUID, line: Line, now: datetime, *, verified: bool = True) -> Message:
     author = Author.CUSTOMER if line.role == "USER" else Author.BOT
-    return add_message(session, conversation, line, author, now, turn_id=turn.id, verified=verified)
+    return new_message(conversation, line, author, now, turn_id=turn_id, verified=verified)
+
+
+def _changes(conversation: Conversation, *, status_too: bool) -> list[Change]:
+    told = [change_of(conversation, "message")]
+    return [*told, change_of(conversation, "status")] if status_too else told
 
 
 def _lost_race(conversation: Conversation, turn: OpenTurn) -> Conflict | None:
@@ -280,33 +270,3 @@ def _move_on(conversation: Conversation, decision: Decision, now: datetime) -> b
     conversation.status, conversation.handover_reason = Status.WAITING, decision.reason
     conversation.waiting_since = conversation.waiting_since or now
     return True
-
-
-def _note_reply(row: Turn, reply: Reply, clarifications: int, now: datetime) -> None:
-    row.state, row.answered_at = TurnState.ANSWERED, now
-    row.move, row.reason = reply.decision.move, reply.decision.reason
-    row.language, row.confidence, row.gate, row.model = reply.language, reply.confidence, reply.gate, reply.model
-    row.clarifications = clarifications
-    row.prompt_version, row.prompt_label = reply.prompt_version, reply.prompt_label or None
-    row.trimmed_messages += reply.messages_left_out
-    row.trimmed_sections = reply.sections_left_out
-    row.searched_for, row.withheld, row.degraded = reply.searched_for, reply.withheld, reply.degraded
-    row.findings = [{"kind": finding.kind, "what": finding.what} for finding in reply.findings]
-
-
-def _shown(project: Project, turn: OpenTurn, reply: Reply) -> list[ShownSection]:
-    return [
-        ShownSection(
-            turn_id=turn.id,
-            rank=rank,
-            project_id=project.id,
-            section_id=section.id,
-            heading=section.heading,
-            content=section.content,
-            tier=section.tier,
-            score=section.score,
-            cited=rank in reply.cited,
-            tags=list(section.tags),
-        )
-        for rank, section in enumerate(reply.sections)
-    ]

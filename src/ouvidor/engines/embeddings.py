@@ -3,17 +3,21 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ouvidor.db import Database
 from ouvidor.engines.base import FaultKind
 from ouvidor.engines.build import BuiltModel, build
+from ouvidor.engines.calls import CallLog
 from ouvidor.engines.checkpoint import ModelUnusable
 from ouvidor.engines.encoder import Encoder
 from ouvidor.engines.models import MINILM, find_model
@@ -62,16 +66,14 @@ class Embedder(Protocol):
         """Whether texts leave this machine."""
         ...
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(self, texts: Sequence[str], *, project_id: UUID | None = None) -> NDArray[np.float32]:
         """Vectors of length 1, shape (texts, dimension), in the order of the texts.
+
+        What a server took is recorded for the project, where one is named.
 
         Raises:
             EmbeddingFailed: a server gave none.
         """
-        ...
-
-    def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The same for callers outside the event loop."""
         ...
 
 
@@ -112,14 +114,14 @@ class LocalEmbedder:
         """False."""
         return False
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(self, texts: Sequence[str], *, project_id: UUID | None = None) -> NDArray[np.float32]:  # noqa: ARG002 - no server's work
         """Vectors of length 1, shape (texts, dimension), in order; the event loop waits for one short text only."""
         if self._encoder is not None and len(texts) == 1 and len(texts[0]) <= INLINE_CHARS:
             return self._encoder.encode(texts)
         return await asyncio.to_thread(self.embed_now, texts)
 
     def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of length 1, shape (texts, dimension), in order."""
+        """The same for callers outside the event loop."""
         return self._load().encode(texts) if texts else np.empty((0, self.dimension), np.float32)
 
     def _load(self) -> Encoder:
@@ -169,18 +171,23 @@ class NoEmbedder:
         """False."""
         return False
 
-    async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed(self, texts: Sequence[str], *, project_id: UUID | None = None) -> NDArray[np.float32]:  # noqa: ARG002 - no server's work
         """Vectors without any number in them, shape (texts, 0)."""
         return self.embed_now(texts)
 
     def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors without any number in them, shape (texts, 0)."""
+        """The same for callers outside the event loop."""
         return np.empty((len(texts), 0), np.float32)
 
 
 @asynccontextmanager
-async def open_embedder(settings: Settings, embedder: Embedder | None = None) -> AsyncGenerator[Embedder]:
-    """`embedder` where there is one; else that of the server in the settings, closed at the end; else the local one."""
+async def open_embedder(
+    settings: Settings, db: Database, calls: CallLog, now: Callable[[], datetime], embedder: Embedder | None = None
+) -> AsyncGenerator[Embedder]:
+    """`embedder` where there is one; else that of the server in the settings, closed at the end; else the local one.
+
+    `db` holds the limits that processes share; what a server took is added to `calls`, at the time that `now` tells.
+    """
     if embedder is not None or settings.embedding_model is None:
         yield embedder or load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads)
         return
@@ -188,7 +195,7 @@ async def open_embedder(settings: Settings, embedder: Embedder | None = None) ->
         RemoteEmbedder,
     )
 
-    remote = RemoteEmbedder(settings)
+    remote = RemoteEmbedder(settings, db, calls, now)
     try:
         yield remote
     finally:

@@ -1,4 +1,4 @@
-"""Requests and tokens a minute of the language model, held over all processes: one row of the database for each.
+"""Requests and tokens a minute of each model of the server, held over all processes: one row of the database for each.
 
 The generic cell rate algorithm (ITU-T I.371, annex A): a row holds the moment from which the next may be sent; each
 reservation moves it on. Time is the database's, so that processes and machines need not agree on theirs.
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ouvidor.db import Base, Database
 from ouvidor.engines.faults import CallFault
+from ouvidor.settings import Settings
 
 MINUTE = 60.0
 BURST_SHARE = 10
@@ -61,7 +62,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of the language model; None where there is none."""
+    """The limits of one model; None where there is none."""
 
     requests: Rate | None
     tokens: Rate | None
@@ -99,3 +100,12 @@ class Limits:
         async with db.begin() as session:
             values = {"name": self.tokens.name, "cost": self.tokens.cost(used - reserved)}
             await session.execute(CORRECT, values)
+
+
+def limits_of(settings: Settings, name: str) -> Limits:
+    """The limits of the settings for the model that goes by this name: servers count each of their models by itself."""
+    requests, tokens = settings.llm_requests_per_minute, settings.llm_tokens_per_minute
+    return Limits(
+        requests=None if requests is None else Rate(f"{name} requests", requests),
+        tokens=None if tokens is None else Rate(f"{name} tokens", tokens),
+    )

@@ -22,7 +22,7 @@ from ouvidor.engines.base import (
 )
 from ouvidor.engines.breaker import Breaker, Circuit
 from ouvidor.engines.faults import CallFault
-from ouvidor.engines.limits import Limits, Rate
+from ouvidor.engines.limits import limits_of
 from ouvidor.engines.local import LOCAL
 from ouvidor.engines.masking import NOTE, mask
 from ouvidor.engines.provider import ChatMessage, Provider, Spoken
@@ -81,8 +81,8 @@ class LlmEngine:
         self._clock = clock
         self._pause = pause
         self._chance = chance
-        self._provider = Provider(settings)
-        self._limits = _limits_of(settings)
+        self._provider = Provider(settings, clock)
+        self._limits = limits_of(settings, "llm")
         self.breaker = Breaker(clock)
         self.formats = Formats(clock)
 
@@ -207,14 +207,6 @@ class _Run:
     tally: _Tally
     retries: Retries
     mode: Mode = Mode.JSON_SCHEMA
-
-
-def _limits_of(settings: Settings) -> Limits:
-    requests, tokens = settings.llm_requests_per_minute, settings.llm_tokens_per_minute
-    return Limits(
-        requests=None if requests is None else Rate("llm requests", requests),
-        tokens=None if tokens is None else Rate("llm tokens", tokens),
-    )
 
 
 def _with_schema(task: Task[G, O], messages: Sequence[ChatMessage]) -> list[ChatMessage]:

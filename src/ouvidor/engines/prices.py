@@ -4,20 +4,21 @@ from decimal import Decimal
 
 from ouvidor.engines.base import Usage
 from ouvidor.engines.local import LOCAL
+from ouvidor.settings import OPENAI
 
 
 def cost_of(model: str, usage: Usage | None, base_url: str | None = None) -> Decimal | None:
     """US dollars by the list prices of genai-prices, or None where usage or the model's price is unknown.
 
-    `base_url` tells whose price it is; of a server that has no list the model's name alone decides. The first call
-    loads the lists, for up to a second: keep it off the event loop.
+    `base_url` tells whose price it is, OpenAI's where there is none; of a server that has no list the model's name
+    alone decides. The first call loads the lists, for up to a second: keep it off the event loop.
     """
     if usage is None or model == LOCAL:
         return None
     from genai_prices import Usage as Counted  # noqa: PLC0415 - .2 s of import that an installation without a model saves
     from genai_prices import calc_price  # noqa: PLC0415
 
-    for address in (base_url, None) if base_url else (None,):
+    for address in (base_url or OPENAI, None):
         try:
             counted = Counted(
                 input_tokens=usage.input + usage.cache_read + usage.cache_write,

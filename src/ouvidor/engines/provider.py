@@ -3,24 +3,29 @@
 import asyncio
 import json
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, cast
 from urllib.parse import urlsplit
 
 import httpx2
-from openai import AsyncOpenAI, omit
-from openai.types.chat import ChatCompletionMessageParam
-from openai.types.chat.completion_create_params import ResponseFormat
+from openai import APIStatusError, AsyncOpenAI, AsyncStream
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from ouvidor.engines.base import Usage
-from ouvidor.engines.faults import AnswerTooLarge, CallFault, fault_of
-from ouvidor.settings import LOOPBACK, Settings
+from ouvidor.engines.faults import FORMAT_REFUSALS, AnswerTooLarge, CallFault, fault_of
+from ouvidor.engines.structured import FORGET_AFTER_SECONDS
+from ouvidor.settings import LOOPBACK, OPENAI, Settings
 
-OPENAI = "https://api.openai.com/v1"
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 15.0
+PAUSE_STEP_SECONDS = 0.5
+"""The limit is moved in such steps, and not for each of a hundred pieces a second."""
+CLOSING_SECONDS = 0.1
+"""How long a server may take to end a stream that it has called done."""
 MOST_CHARACTERS = 1_000_000
 MOST_BYTES = 32_000_000
 """Of a whole stream: servers wrap each token in some 250 bytes."""
@@ -50,11 +55,16 @@ class Spoken:
 
 
 class Provider:
-    """The server that the settings name."""
+    """The server that the settings name; `clock` gives seconds that only grow.
 
-    def __init__(self, settings: Settings) -> None:
+    One that refuses to be asked for its usage is not asked again for six hours.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = open_client(settings)
         self._model = settings.llm_model or ""
+        self._clock = clock
+        self._usage_refused_until = -math.inf
 
     async def say(
         self,
@@ -83,19 +93,41 @@ class Provider:
         self, messages: Sequence[ChatMessage], response_format: Mapping[str, Any] | None, patience: float
     ) -> Spoken:
         begun = time.perf_counter()
-        completions = self._client.chat.completions
         async with asyncio.timeout(patience) as limit:
-            stream = await completions.create(
-                model=self._model,
-                messages=cast("list[ChatCompletionMessageParam]", list(messages)),
-                response_format=omit if response_format is None else cast("ResponseFormat", response_format),
-                stream=True,
-                stream_options={"include_usage": True},
-            )
-            async with stream:
+            async with await self._open(messages, response_format) as stream:
                 if stream.response.headers.get("content-type", "").startswith("application/json"):
                     return _whole(_object(json.loads(await stream.response.aread())))
                 return await _gather(stream.response, begun, limit)
+
+    async def _open(
+        self, messages: Sequence[ChatMessage], response_format: Mapping[str, Any] | None
+    ) -> AsyncStream[ChatCompletionChunk]:
+        """The answer's stream, with the usage at its end where the server takes the wish for it."""
+        if self._clock() >= self._usage_refused_until:
+            try:
+                return await self._create(messages, response_format, with_usage=True)
+            except APIStatusError as error:
+                if error.status_code not in FORMAT_REFUSALS or "stream_options" not in str(error.body):
+                    raise
+            self._usage_refused_until = self._clock() + FORGET_AFTER_SECONDS
+        return await self._create(messages, response_format, with_usage=False)
+
+    async def _create(
+        self, messages: Sequence[ChatMessage], response_format: Mapping[str, Any] | None, *, with_usage: bool
+    ) -> AsyncStream[ChatCompletionChunk]:
+        body: dict[str, Any] = {"model": self._model, "messages": list(messages), "stream": True}
+        if response_format is not None:
+            body["response_format"] = response_format
+        if with_usage:
+            body["stream_options"] = {"include_usage": True}
+        return await self._client.post(  # `create` would look up the type of every part of it, each time
+            "/chat/completions",
+            cast_to=ChatCompletion,
+            body=body,
+            options={"security": {"bearer_auth": True}},
+            stream=True,
+            stream_cls=AsyncStream[ChatCompletionChunk],
+        )
 
 
 def open_client(settings: Settings) -> AsyncOpenAI:
@@ -198,11 +230,13 @@ async def _gather(response: httpx2.Response, begun: float, limit: asyncio.Timeou
 
 async def _events(response: httpx2.Response) -> AsyncIterator[Mapping[str, Any]]:
     """The objects of a stream of server-sent events, up to `[DONE]`; an error among them is the server's fault."""
-    async for line in response.aiter_lines():
+    lines = response.aiter_lines()
+    async for line in lines:
         field, _, value = line.partition(":")
         if field != "data":
             continue
         if value.strip() == "[DONE]":
+            await _read_out(lines)
             return
         told = _object(json.loads(value))
         if told.get("error"):
@@ -210,10 +244,19 @@ async def _events(response: httpx2.Response) -> AsyncIterator[Mapping[str, Any]]
         yield told
 
 
+async def _read_out(lines: AsyncIterator[str]) -> None:
+    """Read on to the end of a stream that is done: only then can the next call use the connection."""
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSING_SECONDS):
+            async for _ in lines:
+                pass
+
+
 def _allow_pause(limit: asyncio.Timeout, *, thinks: bool) -> None:
     """Until the next piece comes it may take so long; to one that still thinks no time is cut."""
-    until = asyncio.get_running_loop().time() + IDLE_SECONDS
-    limit.reschedule(max(until, limit.when() or 0.0) if thinks else until)
+    until, before = asyncio.get_running_loop().time() + IDLE_SECONDS, limit.when() or 0.0
+    if until > before + PAUSE_STEP_SECONDS or (until < before and not thinks):
+        limit.reschedule(until)
 
 
 def _whole(told: Mapping[str, Any]) -> Spoken:

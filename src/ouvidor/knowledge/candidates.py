@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
+from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ouvidor.db import driver_of
 from ouvidor.knowledge.postings import LANGUAGES, Hits, mean_lengths, search_terms
 from ouvidor.knowledge.ranking import Candidates, QueryTerms, inverse_document_frequency
 from ouvidor.knowledge.state import Known, known_of
@@ -65,6 +67,13 @@ from section left join (
 where project_id = %(project)s and number = any(%(numbers)s) order by number
 """
 
+# Of many phrasings the first few.
+SHOWN = """
+select number, id, key, coalesce(question, title) as heading, content, tier, language, tags,
+       trim_array(phrasings, greatest(cardinality(phrasings) - %(phrasings)s, 0)) as phrasings
+from section where project_id = %(project)s and number = any(%(numbers)s)
+"""
+
 
 @dataclass(frozen=True)
 class CandidateSet:
@@ -116,7 +125,7 @@ async def find_candidates(session: AsyncSession, query: Query) -> CandidateSet |
         find, look = STATE_AND_HITS + NEAREST.format(dimension=query.vector.size), CHOSEN_WITH_COSINES
         bound |= {"vector": HalfVector(query.vector), "model": query.model}
         bound |= {"nearest": NEAREST_VECTORS, "dense": DENSE_CANDIDATES}
-    connection: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    connection = await driver_of(session)
     async with connection.cursor(binary=True) as cursor:
         cursor.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
         found = _found(await (await cursor.execute(find, bound)).fetchall())
@@ -128,6 +137,16 @@ async def find_candidates(session: AsyncSession, query: Query) -> CandidateSet |
         chosen = bound | {"numbers": sorted({*_best_by_words(found, asked), *found.near})}
         rows = await (await cursor.execute(look, chosen)).fetchall()
     return _assemble(asked, found, rows) if rows else None
+
+
+async def read_shown(
+    session: AsyncSession, project_id: UUID, numbers: Sequence[int], phrasings: int
+) -> dict[int, dict[str, Any]]:
+    """What is shown of these sections, by their numbers; of each at most so many phrasings."""
+    bound = {"project": project_id, "numbers": numbers, "phrasings": phrasings}
+    connection = await driver_of(session)
+    async with connection.cursor(binary=True, row_factory=dict_row) as cursor:
+        return {row.pop("number"): row for row in await (await cursor.execute(SHOWN, bound)).fetchall()}
 
 
 def _found(rows: Sequence[tuple[str, int, Any, bytes | None, str | None, Any]]) -> _Found | None:

@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.engines.embeddings import EmbeddingFailed
 from ouvidor.engines.masking import mask
-from ouvidor.knowledge.candidates import CandidateSet, Query, Vector, find_candidates
+from ouvidor.knowledge.candidates import CandidateSet, Query, Vector, find_candidates, read_shown
 from ouvidor.knowledge.confidence import Classified, gather, load_model, relevance
 from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.intents import Intents
-from ouvidor.knowledge.models import Section
 from ouvidor.knowledge.profile import classifier_of
 from ouvidor.knowledge.ranking import rank
 from ouvidor.runtime import Runtime
@@ -83,7 +81,7 @@ async def _vector_of(rt: Runtime, project: Project, question: str) -> Vector | N
     language = detect_language(question, "en" if project.languages[0] == "en" else "pt")
     given = mask(question).text if rt.embedder.remote and project.mask_personal_data else question
     try:
-        return (await embed_texts(rt.embedder, [given], [language]))[0]
+        return (await embed_texts(rt.embedder, [given], [language], project_id=project.id))[0]
     except EmbeddingFailed:
         return None
 
@@ -122,25 +120,11 @@ def judge(found: CandidateSet, question: str, vector: Vector | None, intents: In
 async def _sections(
     session: AsyncSession, project_id: UUID, numbers: Sequence[int], relevance: Sequence[float]
 ) -> tuple[FoundSection, ...]:
-    """What is shown of the sections, in the order of the numbers; of many phrasings the first few."""
-    heading = func.coalesce(Section.question, Section.title).label("heading")
-    columns = (Section.number, Section.id, Section.key, heading, Section.content, Section.tier, Section.language)
-    few = func.trim_array(Section.phrasings, func.greatest(func.cardinality(Section.phrasings) - PHRASINGS_SHOWN, 0))
-    query = select(*columns, Section.tags, few.label("phrasings")).where(
-        Section.project_id == project_id, Section.number.in_(numbers)
-    )
-    stored = {row.number: row for row in await session.execute(query)}
-    return tuple(
-        FoundSection(
-            id=stored[number].id,
-            key=stored[number].key,
-            heading=stored[number].heading,
-            content=stored[number].content,
-            phrasings=tuple(stored[number].phrasings),
-            tags=tuple(stored[number].tags),
-            tier=stored[number].tier,
-            language=stored[number].language,
-            score=score,
-        )
-        for number, score in zip(numbers, relevance, strict=True)
-    )
+    """What is shown of the sections, in the order of the numbers."""
+    stored = await read_shown(session, project_id, numbers, PHRASINGS_SHOWN)
+    return tuple(_found_section(stored[number], score) for number, score in zip(numbers, relevance, strict=True))
+
+
+def _found_section(row: dict[str, Any], score: float) -> FoundSection:
+    shown: dict[str, Any] = {**row, "phrasings": tuple(row["phrasings"]), "tags": tuple(row["tags"]), "score": score}
+    return FoundSection(**shown)

@@ -157,7 +157,9 @@ def _texts_of(section: Section) -> list[_Text]:
 async def _embed(rt: Runtime, project_id: UUID, name: str, batch: Sequence[Section]) -> int:
     """Store vectors of sections that still are what was embedded; those changed meanwhile come with the next round."""
     texts = await asyncio.to_thread(lambda: [text for section in batch for text in _texts_of(section)])
-    vectors = await embed_texts(rt.embedder, [text.text for text in texts], [text.language for text in texts])
+    vectors = await embed_texts(
+        rt.embedder, [text.text for text in texts], [text.language for text in texts], project_id=project_id
+    )
     if vectors_name(rt.embedder) != name:
         raise EmbeddingFailed("bad_output")
     async with rt.db.begin() as session:

@@ -1,6 +1,5 @@
 """Erasing one conversation, or everything of one customer: ordered at once, done by a job, told by a receipt."""
 
-from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
@@ -11,8 +10,9 @@ from ouvidor.accounts.access import Caller
 from ouvidor.accounts.audit import SYSTEM, Subject, note
 from ouvidor.conversations.models import Conversation
 from ouvidor.jobs import enqueue
+from ouvidor.privacy.counts import ErasedCounts
 from ouvidor.privacy.models import DataExport, Erasure
-from ouvidor.privacy.purge import CHUNK, Counts, purge
+from ouvidor.privacy.purge import CHUNK, purge
 from ouvidor.privacy.subjects import Kind, belongs_to, canonical, digest_of, kept_of
 from ouvidor.runtime import Runtime
 
@@ -127,7 +127,7 @@ async def _erase_some(rt: Runtime, project_id: UUID, erasure_id: UUID) -> bool:
         erased = await purge(session, project_id, ids)
         erased = erased.plus(await _remove_exports_of(session, erasure))
         erasure.state = "running"
-        erasure.counts = asdict(Counts.of(erasure.counts).plus(erased))
+        erasure.counts = ErasedCounts.model_validate(erasure.counts).plus(erased).model_dump()
         if len(ids) == CHUNK:
             return False
         await _forget_twins(session, erasure, rt.clock())
@@ -135,11 +135,11 @@ async def _erase_some(rt: Runtime, project_id: UUID, erasure_id: UUID) -> bool:
         return True
 
 
-async def _remove_exports_of(session: AsyncSession, erasure: Erasure) -> Counts:
+async def _remove_exports_of(session: AsyncSession, erasure: Erasure) -> ErasedCounts:
     """Exports made under the erased id itself, whatever is in them."""
     mine = (DataExport.project_id == erasure.project_id, DataExport.kind == erasure.kind)
     query = delete(DataExport).where(*mine, DataExport.subject == erasure.subject).returning(DataExport.id)
-    return Counts(exports=len((await session.execute(query)).all()))
+    return ErasedCounts(exports=len((await session.execute(query)).all()))
 
 
 async def _forget_twins(session: AsyncSession, erasure: Erasure, now: datetime) -> None:

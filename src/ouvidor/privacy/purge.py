@@ -1,7 +1,6 @@
 """What goes when conversations go: every row of ours that holds a word of them or names them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn
 from ouvidor.live import MISSED, Change, announce
 from ouvidor.monitoring.models import EngineCall
+from ouvidor.privacy.counts import ErasedCounts
 from ouvidor.privacy.models import DataExport
 
 CHUNK = 200
@@ -37,34 +37,7 @@ JOBS = text(
 """Jobs that wait or are over and name one of the ids."""
 
 
-@dataclass(frozen=True)
-class Counts:
-    """How many rows of each kind went; `answers` are those kept for resends.
-
-    `calls` are records of engine calls: they stay as measures, without their words and without whom they were about.
-    """
-
-    conversations: int = 0
-    messages: int = 0
-    turns: int = 0
-    sections: int = 0
-    answers: int = 0
-    exports: int = 0
-    jobs: int = 0
-    calls: int = 0
-
-    @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> "Counts":
-        """From what a receipt keeps."""
-        return cls(**{field.name: int(kept.get(field.name, 0)) for field in fields(cls)})
-
-    def plus(self, other: "Counts") -> "Counts":
-        """Both together."""
-        theirs = asdict(other)
-        return Counts(**{name: count + theirs[name] for name, count in asdict(self).items()})
-
-
-async def purge(session: AsyncSession, project_id: UUID, conversation_ids: Sequence[UUID]) -> Counts:
+async def purge(session: AsyncSession, project_id: UUID, conversation_ids: Sequence[UUID]) -> ErasedCounts:
     """Delete these conversations of the project, all that hangs on them, and every copy; tell who is looking on.
 
     A turn or a message that is being written first is waited for and goes as well.
@@ -77,7 +50,7 @@ async def purge(session: AsyncSession, project_id: UUID, conversation_ids: Seque
     )
     rows = (await session.execute(locked)).all()
     if not rows:
-        return Counts()
+        return ErasedCounts()
     ids = [row.id for row in rows]
     turns = list((await session.execute(select(Turn.id).where(Turn.conversation_id.in_(ids)))).scalars())
     messages = list((await session.execute(select(Message.id).where(Message.conversation_id.in_(ids)))).scalars())
@@ -92,7 +65,7 @@ async def purge(session: AsyncSession, project_id: UUID, conversation_ids: Seque
         await _gone(session, delete(table).where(table.conversation_id.in_(ids)))
     await _gone(session, delete(Conversation).where(Conversation.id.in_(ids)))
     await _tell(session, project_id, ids)
-    return Counts(
+    return ErasedCounts(
         conversations=len(ids),
         messages=len(messages),
         turns=len(turns),

@@ -9,27 +9,12 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.errors import NotFound
+from ouvidor.privacy.counts import ErasedCounts
 from ouvidor.privacy.models import Erasure
 from ouvidor.privacy.subjects import Kind, digest_of
 
 State = Literal["pending", "running", "done", "failed"]
 MOST_MATCHES = 100
-
-
-class ErasedCounts(BaseModel):
-    """How many rows of each kind went; `answers` are those that were kept for resends.
-
-    `calls` of engines stay as measures, without their words and without whom they were about.
-    """
-
-    conversations: int = 0
-    messages: int = 0
-    turns: int = 0
-    sections: int = 0
-    answers: int = 0
-    exports: int = 0
-    jobs: int = 0
-    calls: int = 0
 
 
 class Receipt(BaseModel):

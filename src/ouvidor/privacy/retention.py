@@ -1,6 +1,5 @@
 """Retention: conversations that have been silent for longer than their project keeps them are erased at night."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,9 +10,10 @@ from ouvidor.accounts.audit import SYSTEM
 from ouvidor.accounts.models import Project
 from ouvidor.conversations.models import Conversation, Status
 from ouvidor.jobs import enqueue
+from ouvidor.privacy.counts import ErasedCounts
 from ouvidor.privacy.erase import finish, put_in_queue
 from ouvidor.privacy.models import Erasure
-from ouvidor.privacy.purge import CHUNK, Counts, purge
+from ouvidor.privacy.purge import CHUNK, purge
 from ouvidor.runtime import Runtime
 
 RETENTION_JOB = "privacy.retain"
@@ -48,8 +48,8 @@ async def erase_silent(rt: Runtime, project_id: UUID) -> UUID | None:
                 session.add(receipt)
             if receipt is None:
                 return None
-            counts = Counts.of(receipt.counts or {}).plus(await purge(session, project_id, ids))
-            receipt.counts = asdict(counts)
+            before = ErasedCounts.model_validate(receipt.counts or {})
+            receipt.counts = before.plus(await purge(session, project_id, ids)).model_dump()
             await session.flush()
             if not ids:
                 await finish(session, receipt, rt.clock())

@@ -10,12 +10,10 @@ from ouvidor.inputs import StorableText
 from ouvidor.monitoring.usage import Counted, Moment, Period, UsageReport, names_in, read_usage
 from ouvidor.runtime import RuntimeDep
 from ouvidor.web.answers import show
+from ouvidor.web.contexts.bars import side_by_side
 from ouvidor.web.contexts.monitoring import Bar, Chart, ChartName, Column, MonitoringPage, Share, Unit
 from ouvidor.web.frames import frame_of
 from ouvidor.web.visits import Member, member_with
-
-BAR_SHARE = 2 / 3
-LABELS = 8
 
 router = APIRouter(include_in_schema=False)
 
@@ -94,19 +92,15 @@ def _chart(
     told = [values(moment) for moment in moments]
     parts = [_differences(each) if nested else [value or 0.0 for value in each] for each in told]
     peak = max((sum(each) for each in parts), default=0.0)
-    place = 100 / max(len(moments), 1)
-    every = -(-len(moments) // LABELS)
     columns = (
         Column(
             at=moment.at,
-            left=number * place + place * (1 - BAR_SHARE) / 2,
-            width=place * BAR_SHARE,
+            place=place,
             bars=_bars(series, parts[number], peak),
             values=told[number],
-            labelled=(len(moments) - 1 - number) % every == 0,
             last=number == len(moments) - 1,
         )
-        for number, moment in enumerate(moments)
+        for number, (moment, place) in enumerate(zip(moments, side_by_side(len(moments)), strict=True))
     )
     return Chart(name, unit, series, tuple(columns), peak)
 

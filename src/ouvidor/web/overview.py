@@ -11,16 +11,11 @@ from ouvidor.conversations.read import ConversationFilter, list_conversations
 from ouvidor.knowledge.read import count_sections
 from ouvidor.runtime import RuntimeDep
 from ouvidor.web.answers import go_to, show
+from ouvidor.web.contexts.bars import side_by_side
 from ouvidor.web.contexts.inbox import Colleague
 from ouvidor.web.contexts.overview import DayBar, HolderRow, OverviewPage, ReasonRow, Steps
 from ouvidor.web.frames import frame_of
 from ouvidor.web.visits import Member, member_with
-
-BAR_SHARE = 2 / 3
-"""How much of a day's place its bar takes; the rest parts it from its neighbours."""
-
-LABELS = 8
-"""At most so many days carry a label."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -69,20 +64,16 @@ async def get_project(member: Onlooker) -> Response:
 
 def day_bars(days: tuple[Day, ...], top: int) -> tuple[DayBar, ...]:
     """The bars of these days side by side from a zero base; the highest takes the whole height. Today has a label."""
-    place = 100 / max(len(days), 1)
-    every = -(-len(days) // LABELS)
     return tuple(
         DayBar(
             day=day.day,
             conversations=day.conversations,
             messages=day.messages,
             handovers=day.turns.handover,
-            left=number * place + place * (1 - BAR_SHARE) / 2,
-            width=place * BAR_SHARE,
+            place=place,
             height=100 * day.conversations / top if top else 0.0,
-            labelled=(len(days) - 1 - number) % every == 0,
         )
-        for number, day in enumerate(days)
+        for day, place in zip(days, side_by_side(len(days)), strict=True)
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from ouvidor.monitoring.usage import Period, UsageReport
+from ouvidor.web.contexts.bars import Place
 from ouvidor.web.contexts.frame import Frame
 
 Unit = Literal["count", "seconds", "dollars"]
@@ -22,25 +23,13 @@ class Bar:
 
 @dataclass(frozen=True)
 class Column:
-    """One hour or day: where it stands, in per cent of the drawing, its bars, and its values (None: unknown)."""
+    """One hour or day: where it stands, its bars, and its values (None: unknown)."""
 
     at: datetime
-    left: float
-    width: float
+    place: Place
     bars: tuple[Bar, ...]
     values: tuple[float | None, ...]
-    labelled: bool
     last: bool
-
-    @property
-    def middle(self) -> float:
-        """Where the label stands."""
-        return self.left + self.width / 2
-
-    @property
-    def slot(self) -> tuple[float, float]:
-        """Where the hour or day begins and how wide it is: the bars with the gap on both sides."""
-        return self.left - self.width / 4, self.width * 1.5
 
 
 @dataclass(frozen=True)

@@ -4,32 +4,21 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar
 
+from ouvidor.web.contexts.bars import Place
 from ouvidor.web.contexts.frame import Frame
 from ouvidor.web.contexts.inbox import Colleague
 
 
 @dataclass(frozen=True)
 class DayBar:
-    """One day (UTC) of the chart: where its bar stands, in per cent of the drawing, and whether it carries a label."""
+    """One day (UTC) of the chart: where its bar stands, and how high it is, in per cent of the drawing."""
 
     day: date
     conversations: int
     messages: int
     handovers: int
-    left: float
-    width: float
+    place: Place
     height: float
-    labelled: bool
-
-    @property
-    def middle(self) -> float:
-        """Where the label stands, in per cent from the left."""
-        return self.left + self.width / 2
-
-    @property
-    def slot(self) -> tuple[float, float]:
-        """Where the day begins and how wide it is, in per cent: the bar with the gap on both sides."""
-        return self.left - self.width / 4, self.width * 1.5
 
 
 @dataclass(frozen=True)
