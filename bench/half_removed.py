@@ -19,6 +19,7 @@ from statistics import mean
 import numpy as np
 from sqlalchemy import select
 
+from ouvidor.db import driver_of
 from ouvidor.evals.decision_metrics import auroc, best_threshold, coverage_at
 from ouvidor.evals.files import RetrievalCase, read_cases
 from ouvidor.evals.passing import passing_project
@@ -51,7 +52,7 @@ async def scores_of(
                 vector = (await embed_texts(rt.embedder, [case.query], [language]))[0]
                 async with rt.db.read() as session:
                     raw = await find_candidates(
-                        session, Query.of(project.id, case.query, vectors_name(rt.embedder), vector)
+                        driver_of(session), Query.of(project.id, case.query, vectors_name(rt.embedder), vector)
                     )
                     keys = await keys_of(session, project.id)
                 if raw is None:

@@ -1,8 +1,12 @@
-"""Connections of the pool that the server has ended meanwhile are replaced, and nobody notices."""
+"""Connections of the pool are used again as they should be; one that the server has ended meanwhile is replaced."""
+
+import asyncio
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
 
+from ouvidor.db import driver_of
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -32,3 +36,26 @@ async def test_a_connection_is_used_again(rt: Runtime) -> None:
         async with rt.db.read() as session:
             pids.add((await session.execute(OWN_PID)).scalar_one())
     assert len(pids) == 1
+
+
+async def test_statements_of_their_own_leave_a_connection_as_transactions_expect_it(rt: Runtime) -> None:
+    async with rt.db.statements() as connection:
+        assert connection.autocommit
+    with pytest.raises(ValueError, match="amid"):
+        async with rt.db.statements() as connection:
+            await connection.execute("select 1")
+            raise ValueError("amid")
+    async with rt.db.begin() as session:
+        assert not driver_of(session).autocommit
+        assert driver_of(session) is connection
+
+
+async def test_a_statement_that_is_given_up_leaves_no_connection_behind(rt: Runtime) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), rt.db.statements() as connection:
+            await connection.execute("select pg_sleep(60)")
+    async with rt.db.begin() as session:
+        assert not driver_of(session).autocommit
+    pool = rt.db.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedout() == 0

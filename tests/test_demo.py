@@ -15,6 +15,7 @@ from ouvidor.accounts.keys import UnknownApiKey, holder_of
 from ouvidor.accounts.login import log_in
 from ouvidor.accounts.models import AuditEntry
 from ouvidor.conversations.models import Conversation
+from ouvidor.db import driver_of
 from ouvidor.demo.load import COMPANIES, load_demo
 from ouvidor.engines.embeddings import Embedder, load_embedder
 from ouvidor.evals.golden import run_golden
@@ -47,9 +48,11 @@ async def test_access_is_kept_and_only_renewed_when_lost(rt: Runtime) -> None:
     assert second.password != first.password
     assert (await log_in(rt, "DEMO", second.password, address="127.0.0.1")).demo
     async with rt.db.begin() as session:
-        assert (await holder_of(session, second.keys["maresia"], rt.clock())).project.title == "Rede Maresia de hotéis"
+        assert (
+            await holder_of(driver_of(session), second.keys["maresia"], rt.clock())
+        ).project.title == "Rede Maresia de hotéis"
         with pytest.raises(UnknownApiKey):
-            await holder_of(session, first.keys["maresia"], rt.clock())
+            await holder_of(driver_of(session), first.keys["maresia"], rt.clock())
 
 
 async def test_conversations_are_played_once_and_some_wait(rt: Runtime) -> None:

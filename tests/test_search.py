@@ -12,6 +12,7 @@ from factories import HOTEL, Site, add_sections, build_tenant
 from sqlalchemy import select
 
 from ouvidor.accounts.models import Project
+from ouvidor.db import driver_of
 from ouvidor.knowledge.candidates import LEXICAL_CANDIDATES, CandidateSet, Query, find_candidates
 from ouvidor.knowledge.ingest import SectionInput, section_input
 from ouvidor.knowledge.models import Section
@@ -211,7 +212,7 @@ class PlainBm25:
 
 async def candidates_of(rt: Runtime, project: Project, question: str) -> tuple[CandidateSet, list[str]]:
     async with rt.db.read() as session:
-        found = await find_candidates(session, Query.of(project.id, question, "none", None))
+        found = await find_candidates(driver_of(session), Query.of(project.id, question, "none", None))
         assert found is not None
         mine = select(Section.number, Section.key).where(Section.project_id == project.id)
         keys = {row.number: row.key for row in await session.execute(mine)}

@@ -21,6 +21,7 @@ from sqlalchemy import text as sql
 from tiny_model import HIDDEN, WORDS, write_model
 
 from ouvidor.accounts.models import Project
+from ouvidor.db import driver_of
 from ouvidor.engines.embeddings import Embedder, LocalEmbedder, NoEmbedder, load_embedder
 from ouvidor.knowledge.candidates import DENSE_CANDIDATES, Query, find_candidates
 from ouvidor.knowledge.embedding import vectors_name
@@ -171,7 +172,9 @@ async def test_cosines_of_a_candidate_are_those_of_its_nearest_vectors(rt: Runti
     await embed_sections(rt, project.id)
     vector = await vectors_of_text(rt, "sauna times")
     async with rt.db.read() as session:
-        found = await find_candidates(session, Query.of(project.id, "sauna times", vectors_name(rt.embedder), vector))
+        found = await find_candidates(
+            driver_of(session), Query.of(project.id, "sauna times", vectors_name(rt.embedder), vector)
+        )
     assert found is not None
     stored = await vectors_of(rt, project)
     for kind, cosines in (
@@ -206,7 +209,9 @@ async def test_candidates_are_the_nearest(rt: Runtime, tiny: LocalEmbedder) -> N
     for (key, _, _), stored in (await vectors_of(rt, project)).items():
         nearest[key] = max(nearest.get(key, -1.0), float(stored @ vector))
     async with rt.db.read() as session:
-        found = await find_candidates(session, Query.of(project.id, "xyzzy", vectors_name(rt.embedder), vector))
+        found = await find_candidates(
+            driver_of(session), Query.of(project.id, "xyzzy", vectors_name(rt.embedder), vector)
+        )
         mine = select(Section.number, Section.key).where(Section.project_id == project.id)
         keys = {row.number: row.key for row in await session.execute(mine)}
     assert found is not None
@@ -401,7 +406,9 @@ async def test_a_large_project_gets_an_index_once(large: tuple[Runtime, Project]
     vector = (await rt.embedder.embed(["early breakfast"]))[0]
     async with rt.db.begin() as session:
         await session.execute(sql("analyze section_vector"))
-        found = await find_candidates(session, Query.of(project.id, "nothing", vectors_name(rt.embedder), vector))
+        found = await find_candidates(
+            driver_of(session), Query.of(project.id, "nothing", vectors_name(rt.embedder), vector)
+        )
     assert found is not None
     assert np.nanmax(found.rows.whole_cosine) == pytest.approx(1, abs=2e-3)
 

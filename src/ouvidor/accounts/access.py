@@ -170,9 +170,9 @@ async def caller_of(request: Request, rt: Runtime, text: str) -> Caller:
     """
     now = rt.clock()
     if text.startswith(PREFIX):
-        async with rt.db.begin() as session:
-            holder = await holder_of(session, text, now)
-            await note_use(session, holder, now)
+        async with rt.db.statements() as connection:
+            holder = await holder_of(connection, text, now)
+            await note_use(connection, holder, now)
         if holder.demo:
             refuse_demo_from_afar(request)
         return Caller(holder.project, Actor("key", holder.label, holder.key_id), holder.scopes)

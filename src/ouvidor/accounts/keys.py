@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.audit import COMMAND, SYSTEM, Actor, Subject, note
@@ -23,12 +25,19 @@ CHECKSUM_LENGTH = 6
 LAST_USED_STEP = timedelta(minutes=1)
 LONGEST_LIFE = timedelta(days=36525)
 
-IN_FORCE = (
-    select(ApiKey, Project)
-    .join(Project, Project.id == ApiKey.project_id)
-    .where(ApiKey.digest == bindparam("digest"), ApiKey.revoked_at.is_(None))
-)
-"""The key of this digest with its project; built once, since each request of a program asks for it."""
+IN_FORCE = f"""
+select api_key.id as key_id, api_key.label, api_key.scopes, api_key.demo as demo_key, api_key.expires_at,
+       api_key.last_used_at, {", ".join(f"project.{column.name}" for column in Project.__table__.columns)}
+from api_key join project on project.id = api_key.project_id
+where api_key.digest = %s and api_key.revoked_at is null
+""".encode()  # noqa: S608 - our own names
+"""The key of this digest with its project: by hand, since each request of a program asks for it."""
+
+USED = """
+update api_key set last_used_at = %(now)s
+where id = %(id)s and (last_used_at is null or last_used_at < %(stale)s)
+"""
+_OF_KEY = ("key_id", "label", "scopes", "demo_key", "expires_at", "last_used_at")
 
 
 class UnknownApiKey(Unauthenticated):
@@ -117,33 +126,29 @@ async def issue_key(
     return IssuedKey(id=row.id, text=text, scopes=scopes)
 
 
-async def holder_of(session: AsyncSession, text: str, now: datetime) -> KeyHolder:
-    """Who holds this key.
+async def holder_of(connection: AsyncConnection, text: str, now: datetime) -> KeyHolder:
+    """Who holds this key; no session watches the project.
 
     Raises:
         UnknownApiKey: it never existed, has expired or was revoked.
     """
     if not well_formed(text):
         raise UnknownApiKey
-    found = (await session.execute(IN_FORCE, {"digest": digest(text)})).one_or_none()
-    if found is None or (found.ApiKey.expires_at is not None and found.ApiKey.expires_at <= now):
+    async with connection.cursor(binary=True, row_factory=dict_row) as cursor:
+        row = await (await cursor.execute(IN_FORCE, (digest(text),))).fetchone()
+    if row is None:
         raise UnknownApiKey
-    return KeyHolder(
-        project=found.Project,
-        key_id=found.ApiKey.id,
-        label=found.ApiKey.label,
-        scopes=frozenset(found.ApiKey.scopes),
-        demo=found.ApiKey.demo,
-        last_used_at=found.ApiKey.last_used_at,
-    )
+    key_id, label, scopes, demo, expires_at, last_used_at = (row.pop(name) for name in _OF_KEY)
+    if expires_at is not None and expires_at <= now:
+        raise UnknownApiKey
+    return KeyHolder(Project(**row), key_id, label, frozenset(scopes), demo, last_used_at)
 
 
-async def note_use(session: AsyncSession, holder: KeyHolder, now: datetime) -> None:
+async def note_use(connection: AsyncConnection, holder: KeyHolder, now: datetime) -> None:
     """Remember when the key was last used, to the minute."""
-    if holder.last_used_at is not None and holder.last_used_at >= now - LAST_USED_STEP:
-        return
-    stale = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < now - LAST_USED_STEP)
-    await session.execute(update(ApiKey).where(ApiKey.id == holder.key_id, stale).values(last_used_at=now))
+    stale = now - LAST_USED_STEP
+    if holder.last_used_at is None or holder.last_used_at < stale:
+        await connection.execute(USED, {"id": holder.key_id, "now": now, "stale": stale})
 
 
 async def list_keys(session: AsyncSession, project_id: UUID) -> list[ApiKey]:

@@ -150,9 +150,8 @@ async def store_closed(
 
 async def _run(session: AsyncSession, statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """The first row, if the statement gives any."""
-    connection = await driver_of(session)
-    async with connection.cursor(binary=True, row_factory=dict_row) as cursor:
-        await cursor.execute(statement, values)
+    async with driver_of(session).cursor(binary=True, row_factory=dict_row) as cursor:
+        await cursor.execute(statement.encode(), values)
         return await cursor.fetchone()
 
 

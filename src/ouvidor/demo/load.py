@@ -104,9 +104,9 @@ async def _colleague(rt: Runtime, project: Project) -> Actor:
 async def _in_force(rt: Runtime, access: DemoAccess) -> bool:
     """Whether this database knows the keys; the data folder may have served another one."""
     try:
-        async with rt.db.read() as session:
+        async with rt.db.statements() as connection:
             for name, key in access.keys.items():
-                if (await holder_of(session, key, rt.clock())).project.name != name:
+                if (await holder_of(connection, key, rt.clock())).project.name != name:
                     return False
     except UnknownApiKey:
         return False

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg.halfvec import HalfVectorBinaryDumper
+from psycopg import AsyncConnection
 from psycopg.rows import dict_row
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from ouvidor.db import driver_of
 from ouvidor.knowledge.postings import LANGUAGES, Hits, mean_lengths, search_terms
 from ouvidor.knowledge.ranking import Candidates, QueryTerms, inverse_document_frequency
 from ouvidor.knowledge.state import Known, known_of
@@ -113,7 +112,7 @@ class _Found:
     near: tuple[int, ...]
 
 
-async def find_candidates(session: AsyncSession, query: Query) -> CandidateSet | None:
+async def find_candidates(connection: AsyncConnection, query: Query) -> CandidateSet | None:
     """The union of the best by words and by vectors; None where nothing is found."""
     bound: dict[str, Any] = {
         "project": query.project_id,
@@ -125,10 +124,9 @@ async def find_candidates(session: AsyncSession, query: Query) -> CandidateSet |
         find, look = STATE_AND_HITS + NEAREST.format(dimension=query.vector.size), CHOSEN_WITH_COSINES
         bound |= {"vector": HalfVector(query.vector), "model": query.model}
         bound |= {"nearest": NEAREST_VECTORS, "dense": DENSE_CANDIDATES}
-    connection = await driver_of(session)
     async with connection.cursor(binary=True) as cursor:
         cursor.adapters.register_dumper(HalfVector, HalfVectorBinaryDumper)
-        found = _found(await (await cursor.execute(find, bound)).fetchall())
+        found = _found(await (await cursor.execute(find.encode(), bound)).fetchall())
         if found is None:
             return None
         asked = _asked(query, found)
@@ -140,11 +138,10 @@ async def find_candidates(session: AsyncSession, query: Query) -> CandidateSet |
 
 
 async def read_shown(
-    session: AsyncSession, project_id: UUID, numbers: Sequence[int], phrasings: int
+    connection: AsyncConnection, project_id: UUID, numbers: Sequence[int], phrasings: int
 ) -> dict[int, dict[str, Any]]:
     """What is shown of these sections, by their numbers; of each at most so many phrasings."""
     bound = {"project": project_id, "numbers": numbers, "phrasings": phrasings}
-    connection = await driver_of(session)
     async with connection.cursor(binary=True, row_factory=dict_row) as cursor:
         return {row.pop("number"): row for row in await (await cursor.execute(SHOWN, bound)).fetchall()}
 

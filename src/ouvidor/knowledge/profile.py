@@ -4,6 +4,7 @@ import asyncio
 from uuid import UUID
 
 import numpy as np
+from psycopg import AsyncConnection
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,6 +12,8 @@ from ouvidor.knowledge.intents import Intents, Phrasings, learnable, train
 from ouvidor.knowledge.models import KnowledgeState, Section, SectionVector
 from ouvidor.knowledge.state import Known
 from ouvidor.runtime import Runtime
+
+PROFILE = "select profile from knowledge_state where project_id = %s"
 
 
 async def build_profile(rt: Runtime, project_id: UUID) -> None:
@@ -28,16 +31,15 @@ async def build_profile(rt: Runtime, project_id: UUID) -> None:
         await session.execute(mine.values(profile=profile, profiled_revision=state.revision))
 
 
-async def classifier_of(rt: Runtime, session: AsyncSession, project_id: UUID, known: Known) -> Intents | None:
+async def classifier_of(rt: Runtime, connection: AsyncConnection, project_id: UUID, known: Known) -> Intents | None:
     """The project's classifier, if it has one that counts; read again only when it was trained again."""
     if known.profiled_revision is None:
         return None
     key = ("classifier", project_id, known.vectors_by)
     remembered = rt.memory.get(key, known.profiled_revision)
     if remembered is None:
-        query = select(KnowledgeState.profile).where(KnowledgeState.project_id == project_id)
-        stored = (await session.execute(query)).scalar_one_or_none()
-        remembered = rt.memory.put(key, known.profiled_revision, _Classifier(stored))
+        row = await (await connection.execute(PROFILE, (project_id,), binary=True)).fetchone()
+        remembered = rt.memory.put(key, known.profiled_revision, _Classifier(row[0] if row else None))
     assert isinstance(remembered, _Classifier)
     return remembered.intents
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncSession
+from psycopg import AsyncConnection
 
 from ouvidor.accounts.models import Project
 from ouvidor.engines.embeddings import EmbeddingFailed
@@ -61,16 +61,16 @@ async def search(rt: Runtime, project: Project, question: str, *, limit: int = 1
 async def _search(rt: Runtime, project: Project, question: str, limit: int) -> SearchResult:
     vector = await _vector_of(rt, project, question)
     query = Query.of(project.id, question, vectors_name(rt.embedder), vector)
-    async with rt.db.read() as session:
-        found = await find_candidates(session, query)
+    async with rt.db.statements() as connection:
+        found = await find_candidates(connection, query)
         if found is None:
             return SearchResult((), 0.0, MODEL.threshold, by_vectors=False)
         of_model = found.known.vectors_by == query.model
-        intents = await classifier_of(rt, session, project.id, found.known) if of_model else None
+        intents = await classifier_of(rt, connection, project.id, found.known) if of_model else None
         judged = judge(found, question, query.vector, intents)
         order = judged.order[:limit]
         numbers = [found.numbers[int(row)] for row in order]
-        shown = await _sections(session, project.id, numbers, judged.relevance[order].tolist())
+        shown = await _sections(connection, project.id, numbers, judged.relevance[order].tolist())
     return SearchResult(shown, judged.confidence, MODEL.threshold, by_vectors=query.vector is not None and of_model)
 
 
@@ -118,10 +118,10 @@ def judge(found: CandidateSet, question: str, vector: Vector | None, intents: In
 
 
 async def _sections(
-    session: AsyncSession, project_id: UUID, numbers: Sequence[int], relevance: Sequence[float]
+    connection: AsyncConnection, project_id: UUID, numbers: Sequence[int], relevance: Sequence[float]
 ) -> tuple[FoundSection, ...]:
     """What is shown of the sections, in the order of the numbers."""
-    stored = await read_shown(session, project_id, numbers, PHRASINGS_SHOWN)
+    stored = await read_shown(connection, project_id, numbers, PHRASINGS_SHOWN)
     return tuple(_found_section(stored[number], score) for number, score in zip(numbers, relevance, strict=True))
 
 
