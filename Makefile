@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q
 PARALLEL ?= 2
 
-.PHONY: help setup run check lint test unit browser bench looks requirements clean
+.PHONY: help setup run check lint test unit browser torture bench looks requirements clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -45,6 +45,9 @@ browser: setup ## The browser tests, each process with a browser and a site of i
 	sh tests/install_browser.sh
 	$(PYTEST) -n $(PARALLEL) -m browser
 
+torture: setup ## Workers killed 200 times over 5,000 conversations
+	OUVIDOR_TORTURE=1 $(PYTEST) -s tests/test_analysis_kills.py
+
 looks: setup ## Every page in every language, theme and width; pictures in looks/
 	sh tests/install_browser.sh
 	OUVIDOR_LOOKS=all $(PYTEST) -n $(PARALLEL) -m browser tests/test_looks.py
@@ -52,8 +55,11 @@ looks: setup ## Every page in every language, theme and width; pictures in looks
 bench: setup ## The figures of docs/quality.md that need no data of others
 	$(BIN)/python bench/search.py
 	$(BIN)/python bench/conversations.py
+	$(BIN)/python bench/import_conversations.py
+	$(BIN)/python bench/dashboard.py
 	$(BIN)/python bench/sign_in.py
 	$(BIN)/python bench/recording.py
+	$(BIN)/python bench/analysis_job.py
 
 requirements: setup ## Compile requirements/*.txt anew from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh

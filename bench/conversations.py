@@ -38,9 +38,9 @@ from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings
 
 CONVERSATIONS = """
-insert into conversation (id, project_id, helpdesk_id, customer_id, status, episode, clarifications, messages, turns,
-    language, holder_id, holder_name, waiting_since, handover_reason, created_at, last_message_at)
-select gen_random_uuid(), :project, 'hd-' || g, :customer || (g % :customers), status, 1, 0, 10, 5,
+insert into conversation (id, project_id, origin, helpdesk_id, customer_id, status, episode, clarifications, messages,
+    turns, language, holder_id, holder_name, waiting_since, handover_reason, created_at, last_message_at)
+select gen_random_uuid(), :project, 'live', 'hd-' || g, :customer || (g % :customers), status, 1, 0, 10, 5,
     case when g % 4 = 0 then 'en' else 'pt' end,
     case when status = 'person' then gen_random_uuid() end, case when status = 'person' then 'ana' end,
     case when status in ('waiting', 'person') then now() - make_interval(secs => g) end,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from factories import Site, Tenant
+from factories import Site, Tenant, build_analysis
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
@@ -22,6 +22,7 @@ from ouvidor.accounts.permissions import Permission, Role
 from ouvidor.accounts.signins import open_signin
 from ouvidor.accounts.tokens import begin_family
 from ouvidor.accounts.users import join_project
+from ouvidor.analysis.models import AnalysisItem, AnalysisRun
 from ouvidor.conversations.models import Conversation
 from ouvidor.knowledge.models import Section
 from ouvidor.privacy.models import DataExport, Erasure
@@ -126,6 +127,7 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
     member = await add_person(rt, f"member-{uuid4().hex[:8]}", (project, Role.AGENT))
     text = f"Answer {uuid4().hex}"
     prompt = await save_prompt(rt, project, "reply", text, activate=True, actor=COMMAND)
+    analysis = await build_analysis(rt, project, f"own-{uuid4().hex[:8]}")
     async with rt.db.begin() as session:
         mine = Section.project_id == project.id
         section = (await session.execute(select(Section.id).where(mine).limit(1))).scalar_one()
@@ -138,8 +140,13 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
         export = DataExport(
             kind="customer", subject="c", state="done", content=b"{}", done_at=now, expires_at=week, **told
         )
-        session.add_all([talk, erasure, export])
+        run = AnalysisRun(project_id=project.id, kind="batch", created_at=now)
+        session.add_all([talk, erasure, export, run])
         await session.flush()
+        parked = AnalysisItem(
+            conversation_id=talk.id, project_id=project.id, run_id=run.id, state="parked", due_at=now, updated_at=now
+        )
+        session.add(parked)
         key = await issue_key(session, project, label="other", now=now)
         invitation = await invite(session, project, Role.VIEWER, "somebody", actor=COMMAND, now=now)
         ids: dict[str, UUID] = {
@@ -151,8 +158,14 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
             "erasure_id": erasure.id,
             "export_id": export.id,
             "version_id": prompt.version.id,
+            "analysis_id": analysis,
+            "run_id": run.id,
         }
-    return {name: str(value) for name, value in ids.items()} | {"deed": "claim", "model": project.name}
+    return {name: str(value) for name, value in ids.items()} | {
+        "deed": "claim",
+        "model": project.name,
+        "name": "outcomes",
+    }
 
 
 def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str, Any]:
@@ -172,6 +185,17 @@ def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str
         ("patch", "/api/v1/members/{user_id}"): {"json": {"role": "viewer"}},
         ("post", "/api/v1/invitations"): {"json": {"role": "viewer", "invitee": "x"}},
         ("post", "/api/v1/keys"): {"json": {"label": "x", "scopes": ["project:read"]}},
+        ("post", "/api/v1/conversations/import"): {
+            "json": {
+                "conversations": [
+                    {
+                        "id": uuid4().hex,
+                        "unit": "Centro",
+                        "turns": [{"role": "customer", "text": "Oi", "at": "2026-11-20T10:00:00Z"}],
+                    }
+                ]
+            }
+        },
         ("post", "/api/v1/conversations/{conversation_id}/pass-on"): {"json": {"to": ids["user_id"]}},
         ("post", "/api/v1/conversations/{conversation_id}/reply"): {"json": {"text": "x"}},
         ("put", "/api/v1/presence"): {"json": {"away": True}},
@@ -182,5 +206,8 @@ def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str
         ("post", "/api/v1/prompts/activate"): {"json": {"name": "reply", "version": "default"}},
         ("post", "/api/v1/auth/password"): {"json": {"old": PASSWORD, "new": f"{PASSWORD} 2"}},
         ("patch", "/api/v1/me"): {"json": {"name": "Ana"}},
+        ("post", "/api/v1/analyses/runs"): {"json": {"again": False, "since": "2026-01-01T00:00:00Z", "limit": 5}},
+        ("post", "/api/v1/analyses/runs/estimate"): {"json": {"again": True, "limit": 5, "confirmed": 1}},
+        ("post", "/api/v1/analyses/parked/retry"): {"json": {"conversation_id": ids["conversation_id"]}},
     }
     return bodies.get((method, path), {})

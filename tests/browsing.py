@@ -12,12 +12,15 @@ import threading
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import get_args
 from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
-from factories import HOTEL, add_sections, build_tenant
+from factories import HOTEL, add_sections, build_analysis, build_tenant
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from sqlalchemy import select
 
 from ouvidor.accounts.access import Caller
 from ouvidor.accounts.audit import Actor
@@ -32,12 +35,17 @@ from ouvidor.accounts.rules import Mode
 from ouvidor.accounts.users import actor_of, create_user, join_project, user_named
 from ouvidor.agent.follow_up import Rewritten
 from ouvidor.agent.reply import Draft
+from ouvidor.analysis.models import AnalysisItem, AnalysisRun
+from ouvidor.analysis.verdict import FaultKind
 from ouvidor.app import create_app
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.desk import claim, close, reply
 from ouvidor.conversations.history import Line
+from ouvidor.conversations.imported import ConversationRow, Told
+from ouvidor.conversations.imports import import_conversations
 from ouvidor.conversations.models import Author, Conversation, Message, Turn
 from ouvidor.conversations.read import ConversationFilter, list_conversations
+from ouvidor.db import new_id
 from ouvidor.engines.base import Usage
 from ouvidor.engines.calls import CallRecord
 from ouvidor.engines.embeddings import NoEmbedder
@@ -60,6 +68,7 @@ MORE_FLAGS = ("--disable-component-update", "--disable-sync")
 USERNAME, PASSWORD = "marina", "correct horse battery"
 HELPDESK = "chat-looks234"
 AGENT = "bruno"
+UNITS = ("Praia do Norte", "Pousada das Montanhas Azuis e do Vale Encantado de Santo Antônio do Pinhal")
 LONG_NAME = "Ana Carolina de Albuquerque Vasconcelos e Cavalcanti de Oliveira Montenegro"
 LONG_WORDS = "Boa tarde, estou com um problema na minha reserva e preciso falar com alguém da equipe de vocês. " * 30
 BREAKFAST = Draft(kind="answer", text="Breakfast is served from 6:30 to 10:00.\n\nOn Sundays until 11:00.", cited=[0])
@@ -134,10 +143,12 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
             rt = replace(opened, embedder=NoEmbedder(), engine=engine)
             section.append(await furnish(rt, engine))
             addresses.update(await furnish_desk(rt, engine))
+            addresses.update(await furnish_imported(rt))
             await furnish_privacy(rt)
             addresses.update(await furnish_crowd(rt))
             addresses.update(await furnish_calls(rt))
             addresses.update(await furnish_prompts(rt))
+            addresses.update(await furnish_analyses(rt))
             config = uvicorn.Config(create_app(rt), log_level="warning", timeout_graceful_shutdown=1)
             served = uvicorn.Server(config)
             running = asyncio.create_task(served.serve(sockets=[door]))
@@ -213,6 +224,25 @@ async def furnish_desk(rt: Runtime, engine: ScriptedEngine) -> dict[str, str]:
     return {
         **{helpdesk: f"{inbox}?tab=all&conversation={ids[helpdesk]}" for helpdesk in ids},
         "conversation": f"{conversations}/{ids['desk-closed']}",
+    }
+
+
+async def furnish_imported(rt: Runtime) -> dict[str, str]:
+    """Conversations of the project seaside that were held elsewhere; returns the address of one."""
+    async with rt.db.read() as session:
+        seaside = await project_named(session, "seaside")
+    at = rt.clock() - timedelta(days=2)
+    said = (
+        Told(Author.CUSTOMER, "Boa noite! Vocês têm quarto para três pessoas no feriado?", at),
+        Told(Author.BOT, "Boa noite! Temos, sim: a diária para três custa R$ 420,00 com café da manhã.", at),
+        Told(Author.CUSTOMER, LONG_WORDS, at + timedelta(minutes=2)),
+        Told(Author.PERSON, "Aqui é a Marta. Já anotei a reserva em seu nome.", at + timedelta(minutes=9)),
+        Told(Author.CUSTOMER, "[IMAGE]", at + timedelta(minutes=10)),
+    )
+    rows = [ConversationRow("", f"wa-55119{number}", said[: 5 - number], unit) for number, unit in enumerate(UNITS)]
+    await import_conversations(rt, seaside, rows)
+    return {
+        "conversation-imported": f"/projects/seaside/conversations/{await conversation_id(rt, seaside, rows[0].id)}"
     }
 
 
@@ -355,6 +385,48 @@ async def furnish_prompts(rt: Runtime) -> dict[str, str]:
         )
     address = f"/projects/seaside/settings/prompts/{saved.version.id}"
     return {"prompt-version": address, "prompt-changes": f"{address}?against=active"}
+
+
+async def furnish_analyses(rt: Runtime) -> dict[str, str]:
+    """Ninety analyses in the project whole-company, and a paused run with two that are parked; returns an address."""
+    now, kinds = rt.clock(), get_args(FaultKind)
+    async with rt.db.begin() as session:
+        project = await project_named(session, "whole-company")
+        project.analysis_goal, project.analysis_budget = "the reservation was closed", Decimal(20)
+        run = AnalysisRun(
+            id=new_id(), project_id=project.id, kind="manual", state="paused", paused_for=LONG_NAME, done=80
+        )
+        run.created_at = now
+        session.add(run)
+    for number in range(90):
+        local, satisfaction = number % 9 == 4, (number * 7 + number // 8) % 11
+        analysis = await build_analysis(
+            rt,
+            project,
+            f"wa-{4000 + number}" if number else "a-helpdesk-id-that-goes-on" * 6,
+            at=now - timedelta(hours=9 * number + 1),
+            unit=(*UNITS, "Centro", None)[number % 4],
+            faults=kinds[number % 8 : number % 8 + number % 3] if satisfaction < 7 else (),
+            satisfaction=satisfaction,
+            resolved=("yes", "yes", "no", "unknown")[number % 4],
+            goal_reached=("yes", "no", "unknown")[number % 3],
+            topics=(["parking"], ["price", "a topic of many words " * 3], ["refund", "parking"], [])[number % 4],
+            language="pt" if number % 3 else "en",
+            version=f"analysis {1 + number % 2}",
+            model="local" if local else "gpt-5-mini",
+            cost=Decimal(0) if local else None if number % 20 == 19 else Decimal("0.0007"),
+            handed_over=number % 7 == 0,
+            addressed=number % 30 == 0,
+            run_id=run.id,
+        )
+    async with rt.db.begin() as session:
+        for number, reason in ((88, "timeout"), (89, "worker_lost")):
+            talk = (
+                await session.execute(select(Conversation.id).where(Conversation.helpdesk_id == f"wa-{4000 + number}"))
+            ).scalar_one()
+            own = {"project_id": project.id, "run_id": run.id, "conversation_id": talk}
+            session.add(AnalysisItem(state="parked", reason=reason, attempts=5, due_at=now, updated_at=now, **own))
+    return {"analysis": f"/projects/whole-company/analyses/{analysis}?mark=effort"}
 
 
 async def conversation_id(rt: Runtime, project: Project, helpdesk: str) -> UUID:

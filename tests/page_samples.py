@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
+from analysis_samples import ID, analysis_pages
+
 from ouvidor.agent.checks import FindingKind
 from ouvidor.conversations.overview import Day, Outcomes
 from ouvidor.engines.base import FaultKind
@@ -72,6 +74,7 @@ from ouvidor.web.contexts.talk import (
     NoticeView,
     Outcome,
     PersonView,
+    SaidView,
     SourceView,
     TalkView,
     Trouble,
@@ -134,6 +137,13 @@ def conversation_view(status: ConversationStatus) -> ConversationView:
         created_at=NOW - timedelta(days=2),
         last_message_at=NOW,
     )
+
+
+def imported_talk() -> TalkView:
+    """A long conversation that was held elsewhere."""
+    head = replace(conversation_view("closed"), imported=True, unit=HOSTILE, messages=302)
+    said = (SaidView(3, NOW, HOSTILE, customer=True), SaidView(4, NOW, HOSTILE, customer=False))
+    return TalkView("/here", head, (*said, PersonView(5, NOW, "", HOSTILE)), left_out=2)
 
 
 def talk_view(status: ConversationStatus, selected: int = 0) -> TalkView:
@@ -199,6 +209,8 @@ def desk_pages(frame: Frame) -> list[Page]:
             messages=7,
             waiting_since=NOW - timedelta(hours=2) if status == "waiting" else None,
             last_message_at=NOW,
+            imported=number == 1,
+            unit=HOSTILE if number == 1 else "",
         )
         for number, (status, reason) in enumerate(
             (("waiting", "customer_asked"), ("bot", ""), ("person", HOSTILE), ("person", "outside_content")), start=0
@@ -230,7 +242,11 @@ def desk_pages(frame: Frame) -> list[Page]:
         ConversationsPage(frame, ListFilters(q=HOSTILE, customer=HOSTILE, since="2026-01-01"), "q=1", rows, "018f"),
         ConversationsPage(frame, ListFilters(q=HOSTILE), "q=1", continued=True),
         ConversationsPage(answers, ListFilters(), ""),
+        ConversationPage(
+            replace(frame, permissions=frozenset(("analyses:read",))), talk_view("closed", 2), "/back", ID
+        ),
         ConversationPage(frame, talk_view("closed", 2), "/back?q=%22"),
+        ConversationPage(frame, imported_talk(), "/back"),
     ]
 
 
@@ -341,6 +357,7 @@ def settings_pages(frame: Frame) -> list[Page]:
     reader = replace(frame, permissions=frozenset(("members:read", "keys:read", "audit:read")))
     rules = ("title", "persona", "mode", "n2_reply", "handover_to", "max_clarifications", "expiry_minutes", "languages")
     more = ("sections_shown", "hold_minutes", "relevance_gate", "retention_days", "mask_personal_data")
+    more += ("analysis_goal", "analysis_budget", "analysis_idle_minutes", "analysis_paused")
     names = ("clarification", "transfer", "nobody", "joined", "returned", "closed", "error", "a_new_one")
     phrases = tuple(PhraseFields(name, (PhraseField("pt", f"phrases.{name}.pt", HOSTILE, HOSTILE),)) for name in names)
     values = dict.fromkeys((*rules, *more), HOSTILE)
@@ -400,7 +417,7 @@ def audit_pages(frame: Frame) -> list[Page]:
         *("invitation.issued", "invitation.revoked", "invitation.accepted", "key.issued", "key.revoked"),
         *("knowledge.imported", "section.added", "section.changed", "section.removed", "conversation.claimed"),
         *("conversation.taken_over", "conversation.released", "conversation.closed", "conversation.reopened"),
-        *("conversation.passed_on", "conversation.returned_to_queue"),
+        *("conversation.passed_on", "conversation.returned_to_queue", "conversation.imported"),
         *("privacy.erasure_requested", "privacy.erased", "privacy.exported", "privacy.export_fetched", HOSTILE),
         *("prompt.saved", "prompt.activated"),
     )
@@ -518,6 +535,7 @@ def samples(language: Language) -> list[Page]:
         *desk_pages(frame),
         *overview_pages(frame),
         *monitoring_pages(frame),
+        *analysis_pages(frame, HOSTILE, NOW),
         *privacy_pages(frame),
         *prompt_pages(frame),
         *[ErrorPage(alone, status, HOSTILE, "018f") for status in (400, 401, 403, 404, 409, 429, 500, 503)],

@@ -79,6 +79,8 @@ def test_help_names_every_command() -> None:
         "member",
         "audit-log",
         "knowledge",
+        "conversations",
+        "analyse",
         "ask",
         "model",
         "prompts",
@@ -95,6 +97,26 @@ def test_import_says_what_landed_and_what_did_not(run: Run, shop: Path) -> None:
     again = run("knowledge", "import", str(shop), "-p", "shop")
     assert "0 added, 0 changed, 5 unchanged" in again.stdout
     assert "line 6 is not JSON" in again.stderr
+
+
+def test_conversations_come_in_once_and_no_password_is_shown(run: Run, shop: Path) -> None:
+    file = shop.with_name("talks.csv")
+    file.write_text("conversa;papel;texto\n1;cliente;Oi\n1;robô;Olá\n2;fantasma;Bu\n")
+    first = run("conversations", "import", str(file), "-p", "shop")
+    assert first.returncode == 2
+    assert "1 added, 0 grown, 0 unchanged, 0 without words, 1 left out; 2 new messages" in first.stdout
+    assert "line 4 (2) has a message (1) that has the role 'fantasma'" in first.stderr
+    again = run("conversations", "import", str(file), "-p", "shop", "--role", "fantasma=person", "--json")
+    told = as_json(again)
+    assert (again.returncode, told["added"], told["unchanged"], told["broken"]) == (0, 1, 1, [])
+    url = "postgresql://ana:s3cret@127.0.0.1:1/shop"
+    for words, more in ((("--from-database", url), {}), ((), {"OUVIDOR_IMPORT_DATABASE": url})):
+        lost = run("conversations", "import", "-p", "shop", *words, **more)
+        assert lost.returncode == 1
+        assert "cannot be reached" in lost.stderr
+        assert "s3cret" not in lost.stdout + lost.stderr
+    nothing = run("conversations", "import", "-p", "shop")
+    assert (nothing.returncode, "Name a file" in nothing.stderr) == (1, True)
 
 
 def test_search_and_ask(run: Run, shop: Path) -> None:
@@ -284,7 +306,7 @@ def test_prompts_are_saved_compared_activated_and_taken_back(run: Run, shop: Pat
     assert diff.startswith("--- reply default ")
     assert "\n+Never say “hello”.\n" in diff
     rows = as_json(run("prompts", "list", "-p", "shop", "--json"))
-    assert [(row["name"], row["versions"]) for row in rows] == [("reply", 1), ("rewrite", 0)]
+    assert [(row["name"], row["versions"]) for row in rows] == [("reply", 1), ("analysis", 0), ("rewrite", 0)]
     assert run("prompts", "back", "reply", "-p", "shop").stdout.endswith("is in use, in place of reply 1.\n")
     assert run("prompts", "activate", "reply", "1", "-p", "shop").stdout.startswith("reply 1 is in use")
     file.write_text("{{ password }}")
@@ -297,3 +319,41 @@ def test_prompts_are_saved_compared_activated_and_taken_back(run: Run, shop: Pat
     ):
         refused = run("prompts", *words, "-p", "shop")
         assert (refused.returncode, sentence in refused.stderr) == (1, True), refused.stderr
+
+
+def test_conversations_are_analysed_at_once(run: Run, shop: Path, tmp_path: Path) -> None:
+    assert shop.exists()
+    made = run("project", "create", "care", "--json")
+    assert made.returncode == 0, made.stderr
+    file = tmp_path / "talks.jsonl"
+    turns = [{"role": "customer", "text": "Is breakfast included?"}, {"role": "bot", "text": "Yes, it is."}]
+    file.write_text("\n".join(json.dumps({"id": str(number), "turns": turns}) for number in range(12)))
+    imported = run("conversations", "import", str(file), "--project", "care")
+    assert imported.returncode == 0, imported.stderr
+    some = run("analyse", "--project", "care", "--limit", "5")
+    assert some.returncode == 0, some.stderr
+    assert some.stdout.startswith("care: done; 5 done, 0 left, 0 parked;")
+    (rest,) = as_json(run("analyse", "--project", "care", "--json"))
+    assert (rest["project"], rest["state"], rest["done"], rest["kind"]) == ("care", "done", 7, "manual")
+    assert run("analyse", "--project", "care").stdout == "Nothing is due.\n"
+    asked = run("analyse", "--project", "care", "--again")
+    assert asked.returncode == 1
+    assert "care: 12 conversations" in asked.stderr
+    (again,) = as_json(run("analyse", "--project", "care", "--again", "--yes", "--json"))
+    assert (again["kind"], again["done"]) == ("again", 12)
+    status = as_json(run("analyse", "status", "--project", "care", "--json"))
+    assert [(run["kind"], run["done"]) for run in status["runs"]] == [
+        ("again", 12),
+        ("manual", 0),
+        ("manual", 7),
+        ("manual", 5),
+    ]
+    assert "done" in run("analyse", "status", "--project", "care").stdout
+    for command in ("pause", "resume", "cancel"):
+        refused = run("analyse", command, "--project", "care")
+        assert (refused.returncode, refused.stderr.startswith("Nothing is being analysed")) == (1, True)
+        ended = run("analyse", command, "--project", "care", "--run", again["id"])
+        assert (ended.returncode, "has ended" in ended.stderr) == (1, True)
+    nothing = run("analyse", "retry", "--project", "care")
+    assert (nothing.returncode, nothing.stderr.count("\n")) == (1, 1)
+    assert run("analyse", "--project", "nowhere").returncode == 1

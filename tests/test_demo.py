@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import OpenRuntime
 from sqlalchemy import select
@@ -14,8 +15,9 @@ from sqlalchemy import select
 from ouvidor.accounts.keys import UnknownApiKey, holder_of
 from ouvidor.accounts.login import log_in
 from ouvidor.accounts.models import AuditEntry
-from ouvidor.conversations.models import Conversation
+from ouvidor.conversations.models import Conversation, Message, Origin
 from ouvidor.db import driver_of
+from ouvidor.demo.history import past_talks
 from ouvidor.demo.load import COMPANIES, load_demo
 from ouvidor.engines.embeddings import Embedder, load_embedder
 from ouvidor.evals.golden import run_golden
@@ -58,7 +60,8 @@ async def test_access_is_kept_and_only_renewed_when_lost(rt: Runtime) -> None:
 async def test_conversations_are_played_once_and_some_wait(rt: Runtime) -> None:
     await load_demo(rt)
     async with rt.db.read() as session:
-        rows = (await session.execute(select(Conversation).order_by(Conversation.last_message_at))).scalars().all()
+        live = select(Conversation).where(Conversation.origin == Origin.LIVE)
+        rows = (await session.execute(live.order_by(Conversation.last_message_at))).scalars().all()
     by_status = Counter(conversation.status for conversation in rows)
     assert len(rows) == 22
     assert by_status["closed"] == 2
@@ -73,8 +76,30 @@ async def test_conversations_are_played_once_and_some_wait(rt: Runtime) -> None:
         assert moments == sorted(moments)
     await load_demo(rt)
     async with rt.db.read() as session:
-        again = (await session.execute(select(Conversation.id, Conversation.messages))).all()
+        again = (await session.execute(live.with_only_columns(Conversation.id, Conversation.messages))).all()
     assert {(row.id, row.messages) for row in again} == {(row.id, row.messages) for row in rows}
+
+
+async def test_the_past_is_brought_in_once(rt: Runtime) -> None:
+    await load_demo(rt)
+    await load_demo(rt)
+    async with rt.db.read() as session:
+        past = select(Conversation).where(Conversation.origin == Origin.IMPORTED)
+        held = (await session.execute(past)).scalars().all()
+        own = Message.conversation_id.in_([row.id for row in held])
+        said = (await session.execute(select(Message.id).where(own))).all()
+    assert len(held) == 120
+    assert len(said) == sum(len(talk["turns"]) for company in COMPANIES for talk in past_talks(company.name))
+    assert all(row.status == "closed" and row.unit and row.last_message_at <= rt.clock() for row in held)
+    assert len({row.unit for row in held}) >= 8
+
+
+def test_no_two_past_conversations_are_alike(with_model: Embedder) -> None:
+    """Whoever adds one by changing a few words of another is told which."""
+    talks = [talk for company in COMPANIES for talk in past_talks(company.name)]
+    vectors = with_model.embed_now(["\n".join(turn["text"] for turn in talk["turns"]) for talk in talks])
+    alike = np.triu(vectors @ vectors.T, k=1) > 0.92
+    assert [(talks[a]["id"], talks[b]["id"]) for a, b in np.argwhere(alike)] == []
 
 
 @pytest.fixture

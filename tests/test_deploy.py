@@ -29,7 +29,7 @@ POSTGRES_VARIABLES = {"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}
 """Those of the official image that are used."""
 SETTINGS = {f"OUVIDOR_{name.upper()}" for name in Settings.model_fields}
 OF_PYTHON_AND_UV = {"PATH", "VIRTUAL_ENV", "UV_NO_CACHE", "UV_COMPILE_BYTECODE", "PYTHONUNBUFFERED"}
-OURS = ("migrate", "app", "worker")
+OURS = ("migrate", "app", "demo", "worker")
 ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 """Of the samples of a metric."""
 
@@ -215,8 +215,8 @@ def test_variables_are_settings_or_postgresqls() -> None:
     asked = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"\{\$(\w+)", (DEPLOY / "Caddyfile").read_text()))
     offered = set(re.findall(r"^#?([A-Z_]+)=", (DEPLOY / ".env.example").read_text(), re.MULTILINE))
     assert asked <= offered
-    assert offered <= SETTINGS | POSTGRES_VARIABLES
-    assert [one["env_file"] for one in map(service, OURS)] == [[".env"]] * 3
+    assert offered <= SETTINGS | POSTGRES_VARIABLES | {"COMPOSE_PROFILES"}
+    assert [one["env_file"] for one in map(service, OURS)] == [[".env"]] * len(OURS)
 
 
 def test_no_secret_stands_in_the_files() -> None:
@@ -365,6 +365,16 @@ async def test_prometheus_asks_the_server_for_what_it_serves(client: httpx.Async
     assert (await client.get(job["metrics_path"])).status_code == 200
     assert "metrics_token" in Settings.model_fields
     assert job["authorization"]["credentials_file"].startswith("/")
+
+
+def test_the_example_loads_the_demo_and_its_worker_analyses_it() -> None:
+    """`docker compose up` begins with the demo's conversations: nobody has to order it."""
+    demo = service("demo")
+    assert (demo["command"], demo["restart"]) == (["demo"], "no")
+    assert demo["profiles"] == re.findall(
+        r"^COMPOSE_PROFILES=(\w+)$", (DEPLOY / ".env.example").read_text(), re.MULTILINE
+    )
+    assert "profiles" not in service("worker")
 
 
 def test_what_the_document_tells_to_run_exists() -> None:

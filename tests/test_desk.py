@@ -507,7 +507,7 @@ async def test_the_queue_gets_abandoned_conversations_by_a_job(rt: Runtime, desk
     talk = await desk.handed_over()
     await desk.does("ana", "claim", talk)
     clock.advance(minutes=30)
-    add_jobs(rt.jobs)
+    add_jobs(rt.jobs, rt.settings)
     await rt.jobs.configure_task("conversations.abandoned").defer_async(timestamp=0)
     await work(rt, once=True)
     assert (await desk.read(talk))["status"] == "waiting"

@@ -47,6 +47,8 @@ ADDRESSES = {
     "conversations-none": "/projects/seaside/conversations?q=zebra",
     "conversations-empty": "/projects/empty/conversations",
     "conversation": "",
+    "conversation-imported": "",
+    "conversations-imported": "/projects/seaside/conversations?origin=imported&unit=Praia+do+Norte",
     "knowledge": "/projects/seaside/knowledge",
     "knowledge-found": "/projects/seaside/knowledge?q=can+I+bring+my+dog",
     "knowledge-none": "/projects/seaside/knowledge?tier=N2&q=pool",
@@ -78,6 +80,12 @@ ADDRESSES = {
     "prompt-version": "",
     "prompt-changes": "",
     "prompt-edit": "/projects/seaside/settings/prompts/edit?prompt=reply",
+    "analyses": "/projects/whole-company/analyses",
+    "analyses-found": "/projects/whole-company/analyses?topic=parking&most=3&order=worst&unit=Praia+do+Norte",
+    "analyses-none": "/projects/whole-company/analyses?unit=nowhere",
+    "analyses-empty": "/projects/empty/analyses",
+    "analyses-again": "/projects/whole-company/analyses/again",
+    "analysis": "",
     "monitoring": "/projects/whole-company/monitoring",
     "monitoring-week": "/projects/whole-company/monitoring?period=7d&model=gpt-5-mini",
     "monitoring-empty": "/projects/empty/monitoring",
@@ -112,6 +120,8 @@ def test_page_looks_right(
     opened = visit(context, live, failing=name in FAILING)
     opened.page.goto(live.url + (ADDRESSES[name] or live.addresses.get(name) or live.section))
     opened.page.wait_for_load_state("networkidle")
+    for chart in opened.page.locator("[data-spec]").all():
+        chart.and_(opened.page.locator("[data-drawn]")).wait_for()
     PICTURES.mkdir(exist_ok=True)
     opened.page.screenshot(path=PICTURES / f"{name}-{language}-{theme}-{width}.png")
     assert opened.page.locator("html").get_attribute("lang") == language
@@ -202,7 +212,20 @@ def unreached(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["chat", "knowledge", "reference", "settings", "member", "roles", "key", "audit-log", "prompts", "prompt-changes"],
+    [
+        "chat",
+        "knowledge",
+        "reference",
+        "settings",
+        "member",
+        "roles",
+        "key",
+        "audit-log",
+        "prompts",
+        "prompt-changes",
+        "analyses",
+        "analysis",
+    ],
 )
 def test_page_fits_every_width(desk: Visit, live: LiveSite, name: str) -> None:
     desk.page.goto(live.url + (ADDRESSES[name] or live.addresses[name]))

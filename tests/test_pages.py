@@ -56,6 +56,10 @@ def test_there_is_a_sample_of_every_page() -> None:
     assert {type(page) for page in samples("en")} == pages
 
 
+ESCAPED = r"alert\((?:&#39;|\\u0027)x(?:&#39;|\\u0027)\)|role=\"alert\"|%3Cscript%3Ealert[^&\"]*"
+"""The word where it does no harm."""
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_renders_without_a_trace_of_hostile_text(language: Language) -> None:
     renderer = Renderer.load(Assets.load())
@@ -63,7 +67,7 @@ def test_every_page_renders_without_a_trace_of_hostile_text(language: Language) 
         html = renderer.html(page)
         outline = Outline(html)
         assert HOSTILE not in html
-        assert "alert" not in re.sub(r"alert\(&#39;x&#39;\)|role=\"alert\"|%3Cscript%3Ealert[^&\"]*", "", html)
+        assert "alert" not in re.sub(ESCAPED, "", html)
         assert outline.inline == []
         assert outline.tags.count("script") == html.count('<script type="module" src="/static/')
         assert sorted(outline.ids) == sorted(set(outline.ids))

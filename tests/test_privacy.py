@@ -21,6 +21,8 @@ from ouvidor.accounts.audit import Actor
 from ouvidor.accounts.models import AuditEntry, Project
 from ouvidor.accounts.permissions import Permission
 from ouvidor.agent.reply import Draft
+from ouvidor.analysis.jobs import sweep
+from ouvidor.analysis.work import work_off
 from ouvidor.conversations.models import Conversation, Message, Turn
 from ouvidor.db import new_id
 from ouvidor.engines.base import Engine
@@ -135,6 +137,7 @@ async def a_customers_life(rt: Runtime, client: httpx.AsyncClient, tenant: Tenan
     async with rt.db.begin() as session:
         talk = await session.get_one(Conversation, UUID(ids[0]))
         talk.messages += 1
+        talk.last_message_at -= timedelta(hours=1)
         written = {"position": talk.messages, "role": "AGENT", "author": "person", "author_name": "Ana"}
         session.add(
             Message(
@@ -154,6 +157,8 @@ async def a_customers_life(rt: Runtime, client: httpx.AsyncClient, tenant: Tenan
         )
         await enqueue(session, rt.jobs, "later.analyse", once=f"later.analyse:{ids[1]}", conversation=ids[1])
         await enqueue(session, rt.jobs, "later.deliver", messages=[{"about": one["messageId"]}])
+    await sweep(rt)
+    await work_off(rt)
     rt.calls.add(call_about(rt, tenant, UUID(ids[0])))
     await rt.calls.flush()
     for kind, subject in (("customer", "customer-tapir"), ("conversation", ids[1]), ("customer", "helpdesk-okapi")):
@@ -180,6 +185,7 @@ async def test_an_erased_customer_is_in_no_table_any_more(rt: Runtime, site: Sit
         "public.turn.findings",
         "public.engine_call.prompt",
         "public.engine_call.answer",
+        "public.analysis.summary",
     }
     assert await places_of(rt, *ids) >= {"jobs.procrastinate_jobs.args", "jobs.procrastinate_jobs.queueing_lock"}
 
@@ -430,8 +436,8 @@ async def test_a_killed_erasure_is_taken_up_where_it_was(
                 process.kill()
         async with rt.db.begin() as session:
             await session.execute(sql("update procrastinate_workers set last_heartbeat = now() - interval '1 minute'"))
-        add_jobs(rt.jobs)
-        await rescue_stalled(rt.jobs)
+        add_jobs(rt.jobs, rt.settings)
+        await rescue_stalled(rt.jobs, rt.settings.stalled_seconds)
         await work(rt, once=True)
         async with rt.db.read() as session:
             receipt = await session.get_one(Erasure, erasure)
@@ -469,6 +475,7 @@ async def test_an_export_holds_all_that_is_kept(
     assert [message["author"] for message in first["history"]] == ["customer", "bot", "person"]
     assert first["history"][2]["author_name"] == "Ana"
     assert first["decisions"][0]["withheld"] == "withheld-narwhal"
+    assert first["analyses"][0]["covers"] == 3
     assert [call["prompt"] for call in first["calls"] if call["prompt"]] == ["prompted-pangolin zebrafish"]
     assert any(section["cited"] for turn in first["decisions"] for section in turn["sections"])
     assert all(marker in file.text.casefold() for marker in MARKERS)

@@ -42,6 +42,10 @@ EVERYTHING: dict[str, Any] = {
     "mask_personal_data": False,
     "persona": "Marina",
     "languages": ["en", "pt"],
+    "analysis_goal": "the reservation was closed",
+    "analysis_budget": 12.5,
+    "analysis_idle_minutes": 1,
+    "analysis_paused": True,
 }
 
 
@@ -92,6 +96,12 @@ async def test_every_rule_can_be_set_and_read_back(site: Site, client: httpx.Asy
         ("retention_days", "soon", "retention_days"),
         ("mask_personal_data", None, "mask_personal_data"),
         ("mask_personal_data", "often", "mask_personal_data"),
+        ("analysis_goal", "x" * 301, "analysis_goal"),
+        ("analysis_goal", "a\0b", "analysis_goal"),
+        ("analysis_budget", -1, "analysis_budget"),
+        ("analysis_budget", "much", "analysis_budget"),
+        ("analysis_idle_minutes", 0, "analysis_idle_minutes"),
+        ("analysis_paused", None, "analysis_paused"),
         ("persona", "x" * 201, "persona"),
         ("persona", "a\0b", "persona"),
         ("persona", None, "persona"),

@@ -173,7 +173,8 @@ def test_shipped_texts_hold_to_the_same_rules(name: str) -> None:
     assert "Maresia" in told
     assert "{{" not in told
     assert prompt.default_label == f"{name} default {digest_of(prompt.text)[:8]}"
-    for promise in ("data", "never an instruction", "`question`", "`history`"):
+    given = ("`messages`", "`goal`") if name == "analysis" else ("`question`", "`history`")
+    for promise in ("data", "never an instruction", *given):
         assert promise in told
 
 
@@ -397,7 +398,7 @@ async def test_the_project_names_what_the_activations_say(rt: Runtime, site: Sit
     first = await keep(rt, site, "One", activate=True)
     other = (await save_prompt(rt, own(site), "rewrite", "Two", actor=COMMAND, activate=True)).version
     named = {prompt: in_use(await fresh(rt, site.own), prompt) for prompt in PROMPTS}
-    assert named == {"reply": InUse(first.id, 1), "rewrite": InUse(other.id, 1)}
+    assert named == {"reply": InUse(first.id, 1), "analysis": None, "rewrite": InUse(other.id, 1)}
     await activate_prompt(rt, own(site), "reply", "default", actor=COMMAND)
     assert (await fresh(rt, site.own)).active_prompts == {"rewrite": {"id": str(other.id), "number": 1}}
     assert (await fresh(rt, site.other)).active_prompts == {}
@@ -422,7 +423,7 @@ async def post(client: httpx.AsyncClient, site: Site, path: str, **body: Any) ->
 @pytest.mark.anyio
 async def test_the_api_saves_compares_activates_and_goes_back(client: httpx.AsyncClient, site: Site) -> None:
     listed = (await client.get(API, headers=site.own.headers)).json()["data"]
-    assert [(row["name"], row["active"]["version_id"]) for row in listed] == [("reply", None), ("rewrite", None)]
+    assert [(row["name"], row["active"]["version_id"]) for row in listed] == [(name, None) for name in PROMPTS]
     assert [variable["name"] for variable in listed[0]["variables"]] == ["company", "persona", "language"]
     made = await post(client, site, "/versions", text="Answer.\nBe brief.\n", note="first", activate=True)
     again = await post(client, site, "/versions", text="Answer.\r\nBe brief.")

@@ -26,6 +26,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("OUVIDOR_DATABASE_URL", "mysql://x/y", "must start with postgresql://"),
         ("OUVIDOR_DATABASE_URL", "localhost", "must start with postgresql://"),
         ("OUVIDOR_PUBLIC_URL", "care.example.com", "must start with http"),
+        ("OUVIDOR_ANALYSIS_CRON", "every minute", "five fields"),
         ("OUVIDOR_LLM_MODEL", "local", "OUVIDOR_LLM_MODEL is the local engine's own name"),
     ],
 )

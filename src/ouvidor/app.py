@@ -20,11 +20,14 @@ from ouvidor import __version__
 from ouvidor.accounts import api as accounts_api
 from ouvidor.accounts import audit_api, auth_api, keys_api, members_api
 from ouvidor.agent.phrases import Phrase, phrase
+from ouvidor.analysis import read_api as analyses_api
+from ouvidor.analysis import runs_api as analysis_runs_api
+from ouvidor.compat import analysis as compat_analysis
 from ouvidor.compat import auth as compat_auth
 from ouvidor.compat import openai as compat_openai
 from ouvidor.compat import openai_errors
 from ouvidor.conversations import api as conversations_api
-from ouvidor.conversations import desk_api
+from ouvidor.conversations import desk_api, imports_api
 from ouvidor.errors import OuvidorError
 from ouvidor.knowledge import api as knowledge_api
 from ouvidor.logs import REQUEST_ID
@@ -91,6 +94,7 @@ def create_app(rt: Runtime, *, worker_inside: bool = False) -> FastAPI:
     for api in (
         conversations_api,
         desk_api,
+        imports_api,
         knowledge_api,
         monitoring_api,
         privacy_api,
@@ -102,6 +106,9 @@ def create_app(rt: Runtime, *, worker_inside: bool = False) -> FastAPI:
         keys_api,
         audit_api,
         prompts_api,
+        analysis_runs_api,
+        analyses_api,
+        compat_analysis,
     ):
         app.include_router(api.router)
     add_pages(app)

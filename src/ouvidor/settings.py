@@ -55,6 +55,15 @@ class Settings(BaseSettings):
     )
     embedding_threads: int = Field(default=2, ge=1, le=64, description="Processor threads for embeddings.")
     database_pool: int = Field(default=20, ge=2, le=200, description="Most database connections of one process.")
+    analysis_cron: str = Field(
+        default="* * * * *", description="When conversations are looked for that are due to be analysed (cron, UTC)."
+    )
+    analysis_concurrency: int = Field(
+        default=16, ge=1, le=512, description="Conversations under analysis at once, over all workers together."
+    )
+    stalled_seconds: int = Field(
+        default=20, ge=1, le=600, description="After how long without a sign of life a worker's job is taken up again."
+    )
     worker_concurrency: int = Field(default=4, ge=1, le=64, description="Jobs that one worker runs at once.")
     max_body_bytes: int = Field(
         default=33_554_432, ge=1024, description="Largest request body; knowledge files are the large ones."
@@ -182,6 +191,18 @@ class Settings(BaseSettings):
         """What the local engine writes is not checked: no model may pass for it."""
         if value == "local":
             raise ValueError("is the local engine's own name; leave it empty, or name the model as its server does")
+        return value
+
+    @field_validator("analysis_cron")
+    @classmethod
+    def is_schedule(cls, value: str) -> str:
+        """Five fields, or six with the seconds last."""
+        if value == cls.model_fields["analysis_cron"].default:
+            return value
+        from croniter import croniter  # noqa: PLC0415 - .07 s of import that every command would pay
+
+        if not croniter.is_valid(value) or len(value.split()) not in {5, 6}:
+            raise ValueError("must be a schedule of five fields such as `*/5 * * * *` (a sixth holds the seconds)")
         return value
 
     @field_validator("database_url")

@@ -1,6 +1,7 @@
 """Imports every table, so that migrations and tests see the whole."""
 
 from ouvidor.accounts import models as accounts
+from ouvidor.analysis import models as analysis
 from ouvidor.conversations import models as conversations
 from ouvidor.db import Base
 from ouvidor.engines import limits
@@ -11,4 +12,14 @@ from ouvidor.prompts import models as prompts
 
 METADATA = Base.metadata
 
-__all__ = ["METADATA", "accounts", "conversations", "knowledge", "limits", "monitoring", "privacy", "prompts"]
+__all__ = [
+    "METADATA",
+    "accounts",
+    "analysis",
+    "conversations",
+    "knowledge",
+    "limits",
+    "monitoring",
+    "privacy",
+    "prompts",
+]

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -94,6 +94,7 @@ _SHARED_WORDS = _words(
     """
 )
 
+_LETTERS_ONLY = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _PT_LETTERS = re.compile(r"[ãõçáéíóúâêôà]")
 _PT_SHAPES = re.compile(r"(?:lh|nh|ca[os]|coes|cao|mente|dade|eiro|eira|[aei]r|inho|inha|ei|ou)$|lh|nh|qu[ei]")
 _EN_SHAPES = re.compile(r"(?:ing|ed|ly|tion|ness|ment|ight|ough|ck|[^aeiouslmrzn])$|th|sh|w|k|ee|oo|y")
@@ -120,12 +121,19 @@ def detect_language(text: str, default: Language) -> Language:
     lowered = _lowered(text)
     portuguese = 1.5 * len(_PT_LETTERS.findall(lowered))
     english = 0.0
-    for word in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", fold(lowered)):
-        portuguese += _evidence(word, "pt", _PT_SHAPES)
-        english += _evidence(word, "en", _EN_SHAPES)
+    for word in _LETTERS_ONLY.findall(fold(lowered)):
+        for_portuguese, for_english = _evidence_of(word)
+        portuguese += for_portuguese
+        english += for_english
     if portuguese == english:
         return default
     return "pt" if portuguese > english else "en"
+
+
+@lru_cache(maxsize=16384)
+def _evidence_of(word: str) -> tuple[float, float]:
+    """What a folded word says for Portuguese and for English."""
+    return _evidence(word, "pt", _PT_SHAPES), _evidence(word, "en", _EN_SHAPES)
 
 
 def _evidence(word: str, language: Language, shapes: re.Pattern[str]) -> float:
@@ -150,7 +158,8 @@ def terms(text: str, language: Language) -> list[str]:
     return found
 
 
-def _terms_of_token(token: str, language: Language) -> list[str]:
+@lru_cache(maxsize=16384)
+def _terms_of_token(token: str, language: Language) -> Sequence[str]:
     if "@" in token:
         return [token, *_CODE_PARTS.findall(token)]
     if token[0].isdigit() and any(mark in token for mark in ".,"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from uuid import UUID
 
 from procrastinate import App, JobContext, RetryStrategy
@@ -11,6 +12,11 @@ from ouvidor.accounts.idempotency import sweep_old_keys
 from ouvidor.accounts.signins import sweep_signins
 from ouvidor.accounts.throttle import sweep_attempts
 from ouvidor.accounts.tokens import sweep_families
+from ouvidor.analysis.batch_advance import advance_batches
+from ouvidor.analysis.batches import BATCH_JOB
+from ouvidor.analysis.jobs import SWEEP_JOB
+from ouvidor.analysis.jobs import sweep as sweep_for_analysis
+from ouvidor.analysis.work import Analyst, work_off
 from ouvidor.conversations.abandoned import return_abandoned
 from ouvidor.knowledge.catch_up import leave_index_jobs
 from ouvidor.knowledge.index import index_knowledge
@@ -20,15 +26,17 @@ from ouvidor.privacy.erase import ERASE_JOB, carry_out_erasure
 from ouvidor.privacy.export import EXPORT_JOB, make_export, sweep_old_exports
 from ouvidor.privacy.retention import RETENTION_JOB, begin_night, erase_silent
 from ouvidor.runtime import Runtime
+from ouvidor.settings import Settings
 
-HEARTBEAT_SECONDS = 5
-STALLED_SECONDS = 20
+LONGEST_HEARTBEAT_SECONDS = 5.0
+HEARTBEATS_BEFORE_STALLED = 4
 MOST_ATTEMPTS = 5
+EVERY_MINUTE = "* * * * *"
 
 log = logging.getLogger(__name__)
 
 
-def add_jobs(app: App) -> None:
+def add_jobs(app: App, settings: Settings) -> None:
     """Make the product's jobs known to this queue; nothing happens where they are."""
     if INDEX_JOB in app.tasks:  # pyright: ignore[reportUnknownMemberType] - not typed by Procrastinate
         return
@@ -40,6 +48,8 @@ def add_jobs(app: App) -> None:
     for name, deed, cron in (
         ("jobs.rescue", rescue, "* * * * * */10"),
         ("conversations.abandoned", return_to_queue, "* * * * *"),
+        (SWEEP_JOB, sweep_analyses, settings.analysis_cron),
+        (BATCH_JOB, watch_batches, "* * * * * */30"),
         ("knowledge.catch_up", catch_up, "*/5 * * * *"),
         ("accounts.sweep", sweep, "17 * * * *"),
         ("privacy.sweep", sweep_exports, "47 * * * *"),
@@ -71,13 +81,13 @@ async def retain(context: JobContext, project: str) -> None:
 
 async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
     """Take up the jobs of workers that died."""
-    await rescue_stalled(context.app)
+    await rescue_stalled(context.app, _runtime(context).settings.stalled_seconds)
 
 
-async def rescue_stalled(app: App) -> None:
-    """Put the jobs of workers without a heartbeat for 20 seconds back; those tried five times have failed."""
+async def rescue_stalled(app: App, seconds: int) -> None:
+    """Put the jobs of workers without a heartbeat for so many seconds back; those tried five times have failed."""
     manager = app.job_manager
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
         if job.attempts < MOST_ATTEMPTS:
             await manager.retry_job(job)
         elif job.id is not None:
@@ -87,6 +97,16 @@ async def rescue_stalled(app: App) -> None:
 async def return_to_queue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
     """Give customers who wait for somebody who has left to the next person."""
     await return_abandoned(_runtime(context))
+
+
+async def sweep_analyses(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Put conversations that have fallen due on the list of what is to be analysed."""
+    await sweep_for_analysis(_runtime(context))
+
+
+async def watch_batches(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Take the provider's batches as far as they go now."""
+    await advance_batches(_runtime(context))
 
 
 async def catch_up(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
@@ -122,9 +142,43 @@ async def begin_retention(context: JobContext, timestamp: int) -> None:  # noqa:
 
 
 async def work(rt: Runtime, *, once: bool = False) -> None:
-    """Run jobs until cancelled; with `once` until none is left. A lost database is waited for."""
-    add_jobs(rt.jobs)
-    begun = False
+    """Run jobs and analyse conversations until cancelled; with `once` until none is left.
+
+    A lost database is waited for.
+    """
+    if once:
+        await _run_jobs(rt, once=True)
+        await work_off(rt)
+        return
+    analysing = asyncio.create_task(_analyse(rt))
+    try:
+        await _run_jobs(rt, once=False)
+    finally:
+        analysing.cancel()
+        with suppress(asyncio.CancelledError):
+            await analysing
+
+
+async def _analyse(rt: Runtime) -> None:
+    """Take part in the analyses until cancelled.
+
+    Where they are swept up every minute, the first sweep does not wait for the minute.
+    """
+    swept = rt.settings.analysis_cron != EVERY_MINUTE
+    while True:
+        try:
+            if not swept:
+                await sweep_for_analysis(rt)
+                swept = True
+            await Analyst(rt).work()
+        except Exception:
+            log.exception("The analyses broke off and begin again in a second.")
+        await asyncio.sleep(1)
+
+
+async def _run_jobs(rt: Runtime, *, once: bool) -> None:
+    add_jobs(rt.jobs, rt.settings)
+    begun, stalled = False, rt.settings.stalled_seconds
     while True:
         try:
             if not begun:
@@ -134,8 +188,8 @@ async def work(rt: Runtime, *, once: bool = False) -> None:
                 wait=not once,
                 concurrency=rt.settings.worker_concurrency,
                 install_signal_handlers=False,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=STALLED_SECONDS,
+                update_heartbeat_interval=min(LONGEST_HEARTBEAT_SECONDS, stalled / HEARTBEATS_BEFORE_STALLED),
+                stalled_worker_timeout=stalled,
                 shutdown_graceful_timeout=3,
                 fetch_job_polling_interval=1,
                 delete_jobs="successful",

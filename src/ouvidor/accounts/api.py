@@ -52,6 +52,10 @@ class ProjectOut(BaseModel):
                 "mask_personal_data": True,
                 "persona": "o assistente da Rede Maresia",
                 "languages": ["pt", "en"],
+                "analysis_goal": "a reserva foi fechada",
+                "analysis_budget": 20.0,
+                "analysis_idle_minutes": 30,
+                "analysis_paused": False,
             }
         }
     )
@@ -72,6 +76,10 @@ class ProjectOut(BaseModel):
     mask_personal_data: bool
     persona: str
     languages: list[Literal["pt", "en"]]
+    analysis_goal: str
+    analysis_budget: float | None
+    analysis_idle_minutes: int
+    analysis_paused: bool
 
 
 class OwnProject(BaseModel):

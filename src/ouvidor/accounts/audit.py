@@ -16,12 +16,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import AuditEntry
+from ouvidor.csv_cells import neutralised
 from ouvidor.runtime import Runtime
 
 AT_ONCE = 500
 COLUMNS = ("id", "at", "actor_kind", "actor_id", "actor_name", "action", "subject_kind", "subject_id", "details")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""How a cell begins that a spreadsheet would calculate (OWASP, CSV injection)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,17 @@ class Subject:
     """What was acted on."""
 
     kind: Literal[
-        "project", "user", "member", "invitation", "key", "conversation", "section", "erasure", "export", "prompt"
+        "project",
+        "user",
+        "member",
+        "invitation",
+        "key",
+        "conversation",
+        "section",
+        "erasure",
+        "export",
+        "prompt",
+        "analysis_run",
     ]
     id: UUID
 
@@ -121,7 +130,7 @@ def _cells(entry: AuditEntry) -> tuple[str, ...]:
     details = json.dumps(entry.details, ensure_ascii=False) if entry.details else ""
     values = (entry.id, entry.at.isoformat(), entry.actor_kind, entry.actor_id, entry.actor_name, entry.action)
     texts = ("" if value is None else str(value) for value in (*values, entry.subject_kind, entry.subject_id, details))
-    return tuple(f"'{text}" if text.startswith(FORMULA) else text for text in texts)
+    return tuple(neutralised(text) for text in texts)
 
 
 def _csv_lines(rows: Iterable[tuple[str, ...]]) -> str:

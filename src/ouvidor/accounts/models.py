@@ -1,6 +1,7 @@
 """Tables of tenants and of those who may enter them, of how they prove who they are, and of what they did."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,9 @@ class Project(Base):
     again; `retention_days` how long a silent conversation is kept (null: for good). `mask_personal_data` tells
     whether a language model sees e-mail addresses, numbers and the like replaced. `active_prompts` names the version
     in use of each prompt, `{"reply": {"id": "…", "number": 3}}`, so that a turn need not look it up; what is missing
-    there is the shipped text.
+    there is the shipped text. `analysis_goal` is what the project wants to come of a conversation, in its own words;
+    `analysis_budget` what analyses may cost in a calendar month (UTC), in dollars (null: no limit); a conversation is
+    analysed once it was silent for `analysis_idle_minutes`; with `analysis_paused` none is.
     """
 
     __tablename__ = "project"
@@ -34,6 +37,8 @@ class Project(Base):
         CheckConstraint("handover_to in ('inbox', 'elsewhere')", name="handover_to"),
         CheckConstraint("hold_minutes between 1 and 10080", name="hold_minutes"),
         CheckConstraint("retention_days is null or retention_days between 1 and 36500", name="retention_days"),
+        CheckConstraint("analysis_budget is null or analysis_budget >= 0", name="analysis_budget"),
+        CheckConstraint("analysis_idle_minutes between 1 and 10080", name="analysis_idle_minutes"),
         CheckConstraint(r"name ~ '^[a-z0-9][a-z0-9_-]{1,62}$'", name="name"),
     )
 
@@ -54,6 +59,10 @@ class Project(Base):
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text), default=lambda: ["pt", "en"])
     mask_personal_data: Mapped[bool] = mapped_column(default=True)
     active_prompts: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, default=dict)
+    analysis_goal: Mapped[str] = mapped_column(default="")
+    analysis_budget: Mapped[Decimal | None]
+    analysis_idle_minutes: Mapped[int] = mapped_column(default=30)
+    analysis_paused: Mapped[bool] = mapped_column(default=False)
     demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 

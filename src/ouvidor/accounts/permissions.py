@@ -10,11 +10,13 @@ class Permission(StrEnum):
     PROJECT_READ = "project:read"
     KNOWLEDGE_READ = "knowledge:read"
     CONVERSATIONS_READ = "conversations:read"
+    ANALYSES_READ = "analyses:read"
     PROMPTS_READ = "prompts:read"
     USAGE_READ = "usage:read"
     ANSWER = "answer"
     CONVERSATIONS_REPLY = "conversations:reply"
     CONVERSATIONS_MANAGE = "conversations:manage"
+    ANALYSES_RUN = "analyses:run"
     KNOWLEDGE_WRITE = "knowledge:write"
     PROMPTS_WRITE = "prompts:write"
     PROJECT_WRITE = "project:write"
@@ -37,7 +39,14 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-_VIEWER = frozenset({Permission.PROJECT_READ, Permission.KNOWLEDGE_READ, Permission.CONVERSATIONS_READ})
+_VIEWER = frozenset(
+    {
+        Permission.PROJECT_READ,
+        Permission.KNOWLEDGE_READ,
+        Permission.CONVERSATIONS_READ,
+        Permission.ANALYSES_READ,
+    }
+)
 _AGENT = _VIEWER | {Permission.ANSWER, Permission.CONVERSATIONS_REPLY}
 _AUDITOR = _VIEWER | {
     Permission.MEMBERS_READ,
@@ -50,6 +59,7 @@ _MANAGER = (
     | _AUDITOR
     | {
         Permission.CONVERSATIONS_MANAGE,
+        Permission.ANALYSES_RUN,
         Permission.KNOWLEDGE_WRITE,
         Permission.PROMPTS_WRITE,
         Permission.PROJECT_WRITE,

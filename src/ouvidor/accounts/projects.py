@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,6 +21,9 @@ from ouvidor.db import new_id
 from ouvidor.errors import Conflict, Fault, Forbidden, NotFound, Unprocessable
 from ouvidor.inputs import storable
 from ouvidor.text import Language
+
+WORDED = ("persona", "analysis_goal")
+"""Rules in the project's own words: of these the audit log learns only that they changed."""
 
 NAME_RULE = "2 to 63 of a-z, 0-9, - and _, starting with a letter or digit"
 
@@ -53,6 +57,7 @@ def _text(most: int, *, least: int = 0) -> Any:
 
 Title = Annotated[str, _text(120, least=1), AfterValidator(storable)]
 Persona = Annotated[str, _text(200), AfterValidator(storable)]
+Goal = Annotated[str, _text(300), AfterValidator(storable)]
 Wording = Annotated[str, _text(500), AfterValidator(storable)]
 Languages = Annotated[list[Language], Field(min_length=1), AfterValidator(_no_repeats)]
 
@@ -123,6 +128,16 @@ class ProjectChanges(BaseModel):
     )
     persona: Persona = Field(default_factory=_unset, description="How the bot presents itself.")
     languages: Languages = Field(default_factory=_unset, description="Languages answered in, the preferred one first.")
+    analysis_goal: Goal = Field(
+        default_factory=_unset, description="What should come of a conversation, such as: the reservation was closed."
+    )
+    analysis_budget: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = Field(
+        default_factory=_unset, description="US dollars that analyses may cost in a calendar month; null: no limit."
+    )
+    analysis_idle_minutes: int = Field(
+        default_factory=_unset, ge=1, le=10080, description="Minutes of silence after which a conversation is analysed."
+    )
+    analysis_paused: bool = Field(default_factory=_unset, description="Whether no conversation is analysed.")
 
 
 def read_changes(values: Mapping[str, Any]) -> ProjectChanges:
@@ -155,14 +170,13 @@ async def change_project(
         raise UnknownProject
     rules = changes.model_dump(exclude_unset=True, mode="json")
     worded = _word_anew(project, rules.pop("phrases", {}))
-    if rules.get("persona", project.persona) != project.persona:
-        worded.append("persona")
+    worded += [field for field in WORDED if rules.get(field, getattr(project, field)) != getattr(project, field)]
     told: dict[str, Any] = {}
     for field, value in rules.items():
-        before = getattr(project, field)
+        before = rule_of(project, field)
         if before != value:
             setattr(project, field, value)
-            if field != "persona":
+            if field not in WORDED:
                 told[field] = [before, value]
     if worded:
         told["wordings"] = worded
@@ -170,6 +184,12 @@ async def change_project(
         subject = Subject("project", project.id)
         await note(session, actor, "project.changed", at=now, project_id=project.id, subject=subject, **told)
     return project
+
+
+def rule_of(project: Project, field: str) -> Any:
+    """The value of a rule as JSON writes it."""
+    value = getattr(project, field)
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _word_anew(project: Project, changes: Mapping[str, Mapping[str, str | None] | None]) -> list[str]:

@@ -142,6 +142,13 @@ def _skeletons() -> Mapping[str, frozenset[str]]:
     return {skeleton: frozenset(words) for skeleton, words in found.items()}
 
 
+@lru_cache(maxsize=4096)
+def _skeletons_like(first: str, length: int) -> Sequence[tuple[str, frozenset[str]]]:
+    """The known spellings with this first letter whose length differs by at most one: all that a slip can mean."""
+    alike = ((skeleton, words) for skeleton, words in _skeletons().items() if skeleton[0] == first)
+    return tuple((skeleton, words) for skeleton, words in alike if abs(len(skeleton) - length) <= 1)
+
+
 def _single(word: str) -> str:
     return re.sub(r"(.)\1+", r"\1", word)
 
@@ -157,7 +164,7 @@ def _readings(word: str) -> frozenset[str]:
         return lengthened
     return frozenset(
         known
-        for skeleton, words in _skeletons().items()
+        for skeleton, words in _skeletons_like(single[0], len(single))
         if _one_slip(single, skeleton)
         for known in words
         if len(known) >= 5
@@ -165,9 +172,7 @@ def _readings(word: str) -> frozenset[str]:
 
 
 def _one_slip(written: str, meant: str) -> bool:
-    """Whether one letter was left out, added, changed or swapped with its neighbour, not the first one."""
-    if not written or written[0] != meant[0] or abs(len(written) - len(meant)) > 1:
-        return False
+    """Whether one letter was left out, added, changed or swapped with its neighbour in words that begin alike."""
     start = next((i for i, (a, b) in enumerate(zip(written, meant, strict=False)) if a != b), None)
     if start is None:
         return True

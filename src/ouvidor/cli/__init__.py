@@ -14,6 +14,8 @@ GROUPS = (
     "members",
     "users",
     "knowledge",
+    "conversations",
+    "analyse",
     "privacy",
     "prompts",
     "model",

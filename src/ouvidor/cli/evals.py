@@ -60,6 +60,34 @@ def evals_masking(
     _print_figures(run_masking(cases), as_json)
 
 
+@run_app.command("analysis")
+def evals_analysis(
+    cases: Annotated[
+        Path,
+        typer.Option(help="JSONL of {turns: [{role, text}], satisfied?, goal_done?, user_annoyed?, satisfaction?}."),
+    ],
+    cross_validate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP", help="Train without the group that is scored: a field of the rows, such as task."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the local analyst: AUROC, error and rank correlation of satisfaction, conversations a second."""
+    from ouvidor.evals.analysis import run_analysis
+
+    figures = run_analysis(cases, cross_validate)
+    _print_figures(figures if as_json else _flat(figures), as_json)
+
+
+def _flat(figures: Mapping[str, Any]) -> Mapping[str, float | None]:
+    """Figures within figures under names of their own, for the table."""
+    nested: list[tuple[str, Mapping[str, float | None]]] = [(k, v) for k, v in figures.items() if isinstance(v, dict)]
+    plain = {name: value for name, value in figures.items() if not isinstance(value, dict)}
+    return plain | {f"{name} {inner}": value for name, values in nested for inner, value in values.items()}
+
+
 def _evaluate(deed: Any, sections: Path, cases: Path, as_json: bool) -> None:
     """Run an evaluation with its progress on stderr, then print the figures."""
     from rich.console import Console
@@ -76,7 +104,7 @@ def _evaluate(deed: Any, sections: Path, cases: Path, as_json: bool) -> None:
     _print_figures(figures, as_json)
 
 
-def _print_figures(figures: Mapping[str, float | None], as_json: bool) -> None:
+def _print_figures(figures: Mapping[str, Any], as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 

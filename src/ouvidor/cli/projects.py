@@ -18,6 +18,7 @@ Masking = Annotated[
         "--mask-personal-data/--no-mask-personal-data", help="Whether a language model sees customers' data masked."
     ),
 ]
+MAY_BE_MISSING = ("relevance_gate", "retention_days", "analysis_budget")
 Phrases = Annotated[
     list[str] | None, typer.Option(help="transfer.pt=Wording; nothing after = is the default. Repeat for several.")
 ]
@@ -94,11 +95,15 @@ def project_set(
     persona: Annotated[str | None, typer.Option(help="How the bot presents itself.")] = None,
     languages: Annotated[str | None, typer.Option(help="pt, en, or both by comma; the preferred one first.")] = None,
     phrase: Phrases = None,
+    analysis_goal: Annotated[str | None, typer.Option(help="What should come of a conversation.")] = None,
+    analysis_budget: Annotated[str | None, typer.Option(help="Dollars a month, or `none`: no limit.")] = None,
+    analysis_idle_minutes: Annotated[str | None, typer.Option(help="Silence before an analysis, 1 to 10080.")] = None,
+    analysis_paused: Annotated[bool | None, typer.Option(help="Whether nothing is analysed.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a project's rules and phrases; what is not named stays."""
     from ouvidor.accounts.audit import COMMAND
-    from ouvidor.accounts.projects import change_project, project_named, read_changes
+    from ouvidor.accounts.projects import change_project, project_named, read_changes, rule_of
 
     given = {
         "title": title,
@@ -113,6 +118,10 @@ def project_set(
         "retention_days": retention_days,
         "mask_personal_data": mask_personal_data,
         "persona": persona,
+        "analysis_goal": analysis_goal,
+        "analysis_budget": analysis_budget,
+        "analysis_idle_minutes": analysis_idle_minutes,
+        "analysis_paused": analysis_paused,
     }
     changes = read_changes(_values(given, languages, phrase or ()))
 
@@ -120,7 +129,7 @@ def project_set(
         async with rt.db.begin() as session:
             found = await project_named(session, name)
             changed = await change_project(session, found.id, changes, actor=COMMAND, now=rt.clock())
-            return {field: getattr(changed, field) for field in type(changes).model_fields}
+            return {field: rule_of(changed, field) for field in type(changes).model_fields}
 
     rules_now = with_runtime(deed)
     told = "\n".join(f"{field}: {value}" for field, value in rules_now.items())
@@ -136,7 +145,7 @@ def _values(given: Mapping[str, Any], languages: str | None, phrases: Iterable[s
     from ouvidor.errors import Unprocessable
 
     values: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
-    values |= {field: None for field in ("relevance_gate", "retention_days") if given[field] == "none"}
+    values |= {field: None for field in MAY_BE_MISSING if given[field] == "none"}
     if languages is not None:
         values["languages"] = [language.strip() for language in languages.split(",")]
     for worded in phrases:

@@ -1,6 +1,6 @@
 """`POST /conversations/completions` (the published contract) and our own reading routes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -46,6 +46,8 @@ class ListQuery(BaseModel):
     holder_id: UUID | None = Field(None, description="The user or API key that holds it.")
     helpdesk_id: FilterText = Field(None, description="Its id in your helpdesk.")
     customer_id: FilterText = Field(None, description="Who the customer is in your system.")
+    unit: FilterText = Field(None, description="The shop, hotel or branch that it is about.")
+    origin: Literal["live", "imported"] | None = Field(None, description="Held here, or brought in from elsewhere.")
     q: FilterText = Field(
         None,
         description="Words of any message, as in a web search (quotes, `or`, `-word`), without regard to letter case "

@@ -18,7 +18,7 @@ from ouvidor.accounts.permissions import Permission
 from ouvidor.accounts.presence import answering_members, note_presence
 from ouvidor.agent.phrases import Phrase
 from ouvidor.conversations.history import Line
-from ouvidor.conversations.models import Author, Conversation, Message, Status
+from ouvidor.conversations.models import Author, Conversation, Message, Origin, Status
 from ouvidor.conversations.read import (
     ConversationSummary,
     MessageOut,
@@ -50,6 +50,10 @@ class ConversationClosed(Conflict):
 
 class UnknownColleague(Unprocessable):
     """This project has no such member who may answer customers."""
+
+
+class HeldElsewhere(Conflict):
+    """This conversation was held elsewhere and imported: the customer would not read a reply from here."""
 
 
 class NotClosed(Conflict):
@@ -186,6 +190,7 @@ async def reopen(rt: Runtime, caller: Caller, conversation_id: UUID) -> Conversa
 
     Raises:
         NotClosed: it is open, and not held by the caller.
+        HeldElsewhere: it was imported.
         UnknownConversation: the project has none of that id.
     """
     now = rt.clock()
@@ -195,6 +200,8 @@ async def reopen(rt: Runtime, caller: Caller, conversation_id: UUID) -> Conversa
             return summary_of(conversation)
         if conversation.status != Status.CLOSED:
             raise NotClosed
+        if conversation.origin == Origin.IMPORTED:
+            raise HeldElsewhere
         _begin_episode(conversation)
         await _hold(session, caller.project, conversation, caller.actor, now)
         await _sign_of_life(session, caller, now)

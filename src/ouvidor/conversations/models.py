@@ -30,6 +30,13 @@ class TurnState(StrEnum):
     SILENT = "silent"
 
 
+class Origin(StrEnum):
+    """Where a conversation was held: here, or elsewhere and brought in to be analysed."""
+
+    LIVE = "live"
+    IMPORTED = "imported"
+
+
 class Author(StrEnum):
     """Who wrote a message; a notice of the `system` tells the customer that the conversation changed hands."""
 
@@ -44,13 +51,16 @@ class Conversation(Base):
 
     `newest_turn_id` decides races: only the newest turn may reply. `holder_id` is the user or API key that answers
     while the status is `person`; `waiting_since` the moment from which the customer waits for a person's word;
-    `customer_id` who the customer is in the caller's system, where it was told.
+    `customer_id` who the customer is in the caller's system, where it was told. An imported conversation is closed, and
+    its `helpdesk_id` is the id that it had where it was held; `unit` is the shop, hotel or branch that it is about.
+    `analysed_messages` is how many of its messages an analysis has taken note of, or has on its list.
     """
 
     __tablename__ = "conversation"
     __table_args__ = (
-        UniqueConstraint("project_id", "helpdesk_id"),
+        UniqueConstraint("project_id", "origin", "helpdesk_id"),
         CheckConstraint("status in ('bot', 'waiting', 'person', 'closed')", name="status"),
+        CheckConstraint("origin in ('live', 'imported')", name="origin"),
         CheckConstraint("clarifications >= 0", name="clarifications"),
         CheckConstraint("(status = 'person') = (holder_id is not null)", name="holder"),
         CheckConstraint("episode >= 1", name="episode"),
@@ -59,16 +69,25 @@ class Conversation(Base):
         Index(
             "ix_conversation_customer", "project_id", "customer_id", postgresql_where=text("customer_id is not null")
         ),
+        Index(
+            "ix_conversation_unanalysed",
+            "project_id",
+            "last_message_at",
+            postgresql_where=text("messages > analysed_messages"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
+    origin: Mapped[str] = mapped_column(default=Origin.LIVE)
     helpdesk_id: Mapped[str]
+    unit: Mapped[str | None]
     customer_id: Mapped[str | None]
     status: Mapped[str] = mapped_column(default=Status.BOT)
     episode: Mapped[int] = mapped_column(default=1)
     clarifications: Mapped[int] = mapped_column(default=0)
     messages: Mapped[int] = mapped_column(default=0)
+    analysed_messages: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     turns: Mapped[int] = mapped_column(default=0)
     newest_turn_id: Mapped[UUID | None]
     language: Mapped[str | None]

@@ -13,9 +13,9 @@ from ouvidor.accounts.models import Project
 from ouvidor.accounts.presence import Presence, answering_members
 
 MESSAGES = """
-select (created_at at time zone 'utc')::date as day, count(*) as messages
-from message
-where project_id = :project and created_at >= :since and verified and author <> 'system'
+select (message.created_at at time zone 'utc')::date as day, count(*) as messages
+from message join conversation on conversation.id = message.conversation_id and conversation.origin = 'live'
+where message.project_id = :project and message.created_at >= :since and verified and author <> 'system'
 group by day
 """
 TURNS = """

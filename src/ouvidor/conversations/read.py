@@ -34,6 +34,8 @@ class ConversationFilter:
     holder_id: UUID | None = None
     helpdesk_id: str | None = None
     customer_id: str | None = None
+    unit: str | None = None
+    origin: Literal["live", "imported"] | None = None
     q: str | None = None
     language: str | None = None
     reason: str | None = None
@@ -43,13 +45,15 @@ class ConversationFilter:
 
 
 class ConversationSummary(BaseModel):
-    """A conversation without its messages.
+    """A conversation without its messages; one of `origin` "imported" was held elsewhere, under that helpdesk id.
 
     `waiting_since` is the moment from which the customer waits for a person's word; `holder_name` who answers them.
     """
 
     id: UUID
     helpdesk_id: str
+    origin: Literal["live", "imported"]
+    unit: str | None
     customer_id: str | None
     status: Literal["bot", "waiting", "person", "closed"]
     episode: int
@@ -261,6 +265,8 @@ def _wanted(query: Select[Conversation], wanted: ConversationFilter) -> Select[C
         (Conversation.holder_id, wanted.holder_id),
         (Conversation.helpdesk_id, wanted.helpdesk_id),
         (Conversation.customer_id, wanted.customer_id),
+        (Conversation.unit, wanted.unit),
+        (Conversation.origin, wanted.origin),
         (Conversation.language, wanted.language),
         (Conversation.handover_reason, wanted.reason),
     )

@@ -22,14 +22,15 @@ COLUMNS = ", ".join(f"conversation.{column.name}" for column in Conversation.__t
 
 # Nothing comes back where there is one already, also if it was begun at this moment.
 BEGIN = f"""
-insert into conversation (id, project_id, helpdesk_id, status, episode, clarifications, messages, turns, created_at,
-                          last_message_at)
-values (%(id)s, %(project)s, %(helpdesk)s, 'bot', 1, 0, 0, 0, %(now)s, %(now)s)
+insert into conversation (id, project_id, origin, helpdesk_id, status, episode, clarifications, messages, turns,
+                          created_at, last_message_at)
+values (%(id)s, %(project)s, 'live', %(helpdesk)s, 'bot', 1, 0, 0, 0, %(now)s, %(now)s)
 on conflict do nothing returning {COLUMNS}
 """  # noqa: S608 - our own names
 
 NAMED = f"""
-select {COLUMNS} from conversation where project_id = %(project)s and helpdesk_id = %(helpdesk)s for update
+select {COLUMNS} from conversation
+where project_id = %(project)s and origin = 'live' and helpdesk_id = %(helpdesk)s for update
 """  # noqa: S608 - our own names
 
 # Both rows are locked, the conversation first: what is read of the turn must be as new as the lock.

@@ -13,9 +13,10 @@ from ouvidor.accounts.audit import SYSTEM, Actor
 from ouvidor.accounts.keys import UnknownApiKey, holder_of, issue_key, revoke_demo_keys
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.passwords import hash_password
-from ouvidor.accounts.permissions import Role
+from ouvidor.accounts.permissions import USUAL_SCOPES, Permission, Role
 from ouvidor.accounts.projects import create_project, project_named
 from ouvidor.accounts.users import actor_of, demo_user, join_project
+from ouvidor.demo.history import has_history, load_history
 from ouvidor.demo.talks import Past, has_talks, play_talks
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.ingest import read_sections
@@ -32,6 +33,7 @@ class Company:
     persona: str
     languages: tuple[str, ...]
     question: str
+    goal: str
 
 
 COMPANIES = (
@@ -41,6 +43,7 @@ COMPANIES = (
         "the assistant of Ventara Motors",
         ("en", "pt"),
         "How long does it take to charge a Trek at home?",
+        "The matter was settled or an appointment was booked.",
     ),
     Company(
         "maresia",
@@ -48,11 +51,13 @@ COMPANIES = (
         "o assistente da Rede Maresia",
         ("pt", "en"),
         "Posso levar meu cachorro?",
+        "A reserva foi fechada.",
     ),
 )
 USERNAME = "demo"
+SCOPES = (*USUAL_SCOPES, Permission.ANALYSES_READ)
 COLLEAGUE, COLLEAGUE_NAME = "ana.prado", "Ana Prado"
-AGE = timedelta(days=8)
+AGE = timedelta(days=58)
 """How long before its first start a company began: earlier than its first conversation."""
 
 
@@ -87,6 +92,8 @@ async def load_demo(rt: Runtime) -> DemoAccess:
         await index_knowledge(rt, project.id)
         if not talked:
             await play_talks(rt, project, agent)
+        if not await has_history(rt, project):
+            await load_history(rt, project)
     return access
 
 
@@ -136,11 +143,11 @@ async def _grant(rt: Runtime) -> DemoAccess:
                     actor=SYSTEM,
                 )
                 project.languages = list(company.languages)
+                project.analysis_goal = company.goal
             await revoke_demo_keys(session, project, now)
             await join_project(session, user.id, project.id, Role.OWNER, since)
-            keys[company.name] = (
-                await issue_key(session, project, label="demo", now=since, demo=True, actor=SYSTEM)
-            ).text
+            issued = await issue_key(session, project, label="demo", now=since, scopes=SCOPES, demo=True, actor=SYSTEM)
+            keys[company.name] = issued.text
     return DemoAccess(USERNAME, password, keys)
 
 

@@ -17,7 +17,7 @@ from ouvidor.accounts.permissions import PERMISSIONS, Role
 from ouvidor.conversations.complete import Ask, complete
 from ouvidor.conversations.desk import claim, close, reply
 from ouvidor.conversations.history import Line
-from ouvidor.conversations.models import Conversation
+from ouvidor.conversations.models import Conversation, Origin
 from ouvidor.runtime import Runtime
 
 PAUSE = timedelta(seconds=50)
@@ -35,9 +35,13 @@ class Past:
 
 
 async def has_talks(rt: Runtime, project: Project) -> bool:
-    """Whether the project has any conversation."""
+    """Whether the project has any conversation that was held here."""
     async with rt.db.read() as session:
-        query = select(func.count()).select_from(Conversation).where(Conversation.project_id == project.id)
+        query = (
+            select(func.count())
+            .select_from(Conversation)
+            .where(Conversation.project_id == project.id, Conversation.origin == Origin.LIVE)
+        )
         return bool((await session.execute(query)).scalar_one())
 
 

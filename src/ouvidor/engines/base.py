@@ -31,7 +31,8 @@ class Task(Generic[G, O]):
     """What is asked of an engine: a name, the schema of its answer, and the rule that answers without a model.
 
     `present` writes what is given as a language model reads it: data as JSON, never instructions. `patience` is the
-    share of the deadline that it may take where another task waits for it.
+    share of the deadline that it may take where another task waits for it. `degrades` tells whether the local rule may
+    stand in for a model that fails; `heavy` that it takes so long that it must not hold up what else the process does.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Task(Generic[G, O]):
     local: Callable[[G], O]
     present: Callable[[G], str]
     patience: float = 1.0
+    degrades: bool = True
+    heavy: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,14 @@ class Effort:
     """What a run took of a language model, over all its attempts.
 
     `first_token` and `latency` are seconds; `retries` counts attempts beyond the first; `usage` is None where the
-    server did not tell.
+    server did not tell. Where the circuit breaker or a limit of ours kept every call back it was not even `asked`.
     """
 
     usage: Usage | None = None
     retries: int = 0
     latency: float = 0.0
     first_token: float | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ class CallRecord:
 
     `model` is the one that was asked, also where the local rule answered in its place (`degraded`). `latency` and
     `first_token` are seconds; `fault` is why it gave nothing usable. `prompt` and `answer` are content, given only
-    where the operator asked for it; it is kept as long as its conversation, and not at all outside of one.
+    where the operator asked for it; it is kept as long as its conversation, and not at all outside of one. A call
+    within a provider's `batch` has another price, and a latency of 0: nobody knows it.
     """
 
     project_id: UUID
@@ -86,6 +87,7 @@ class CallRecord:
     usage: Usage | None = None
     prompt: str | None = None
     answer: str | None = None
+    batch: bool = False
     id: UUID = field(default_factory=new_id)
 
 
@@ -192,7 +194,7 @@ class CallLog:
         return True
 
     def _costs(self, batch: Sequence[CallRecord]) -> list[Decimal | None]:
-        return [cost_of(record.model, record.usage, self._base_url) for record in batch]
+        return [cost_of(record.model, record.usage, self._base_url, batch=record.batch) for record in batch]
 
     def _tell_costs(self, batch: Sequence[CallRecord], costs: Sequence[Decimal | None]) -> None:
         for record, dollars in zip(batch, costs, strict=True):

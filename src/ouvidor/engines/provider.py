@@ -8,13 +8,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, cast
+from functools import partial
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx2
 from openai import APIStatusError, AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
+from ouvidor.engines.asking import ChatMessage
 from ouvidor.engines.base import Usage
 from ouvidor.engines.faults import FORMAT_REFUSALS, AnswerTooLarge, CallFault, fault_of
 from ouvidor.engines.structured import FORGET_AFTER_SECONDS
@@ -34,13 +36,6 @@ LOUD_LOGGERS = ("openai", "httpx2", "httpcore2")
 """They would write customers' words (at debug) and addresses (at info) into our log."""
 
 log = logging.getLogger(__name__)
-
-
-class ChatMessage(TypedDict):
-    """One message as the server reads it."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ class Provider:
         async with asyncio.timeout(patience) as limit:
             async with await self._open(messages, response_format) as stream:
                 if stream.response.headers.get("content-type", "").startswith("application/json"):
-                    return _whole(_object(json.loads(await stream.response.aread())))
+                    return whole_answer(_object(json.loads(await stream.response.aread())))
                 return await _gather(stream.response, begun, limit)
 
     async def _open(
@@ -130,10 +125,11 @@ class Provider:
         )
 
 
-def open_client(settings: Settings) -> AsyncOpenAI:
+def open_client(settings: Settings, *, most_bytes: int = MOST_BYTES) -> AsyncOpenAI:
     """A client of the server that the settings name: it follows no redirects and retries nothing.
 
-    It goes through the proxy of the environment (`HTTPS_PROXY`), but for a server on this machine.
+    It goes through the proxy of the environment (`HTTPS_PROXY`), but for a server on this machine. No response may have
+    more than `most_bytes`.
     """
     for name in LOUD_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -143,7 +139,7 @@ def open_client(settings: Settings) -> AsyncOpenAI:
         limits=httpx2.Limits(max_connections=200, max_keepalive_connections=40, keepalive_expiry=30.0),
         follow_redirects=False,
         trust_env=urlsplit(base_url).hostname not in LOOPBACK,
-        event_hooks={"response": [_cap]},
+        event_hooks={"response": [partial(_cap, most_bytes=most_bytes)]},
     )
     key = settings.llm_api_key
     return AsyncOpenAI(
@@ -259,7 +255,7 @@ def _allow_pause(limit: asyncio.Timeout, *, thinks: bool) -> None:
         limit.reschedule(until)
 
 
-def _whole(told: Mapping[str, Any]) -> Spoken:
+def whole_answer(told: Mapping[str, Any]) -> Spoken:
     """The answer of a server that does not stream."""
     choice = _first_choice(told)
     text = _said(_part(choice, "message"))
@@ -279,12 +275,13 @@ def _spoken(text: str, model: str, usage: Usage | None, finish: str, first_token
 class _Capped(httpx2.AsyncByteStream):
     """A response's bytes up to a number: beyond it an error ends there, and an answer is too large."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream, *, is_error: bool) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, most_bytes: int, *, is_error: bool) -> None:
         self._inner = inner
+        self._most_bytes = most_bytes
         self._is_error = is_error
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = MOST_ERROR_BYTES if self._is_error else MOST_BYTES
+        left = MOST_ERROR_BYTES if self._is_error else self._most_bytes
         async for part in self._inner:
             left -= len(part)
             if left < 0 and self._is_error:
@@ -298,6 +295,6 @@ class _Capped(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
-async def _cap(response: httpx2.Response) -> None:
+async def _cap(response: httpx2.Response, most_bytes: int) -> None:
     if isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _Capped(response.stream, is_error=response.status_code >= 300)
+        response.stream = _Capped(response.stream, most_bytes, is_error=response.status_code >= 300)

@@ -101,7 +101,8 @@ class Metrics:
         """A call has ended."""
         labels = (record.task, self._named(record.model))
         self._calls.labels(*labels).inc()
-        self._call_seconds.labels(*labels).observe(record.latency)
+        if not record.batch:
+            self._call_seconds.labels(*labels).observe(record.latency)
         if record.first_token is not None:
             self._first_token.labels(*labels).observe(record.first_token)
         if record.retries:

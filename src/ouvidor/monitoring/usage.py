@@ -34,7 +34,7 @@ select grouping(moment, model, task) as part, moment, model, task, prompt_label 
     coalesce(sum(cost), 0) as cost,
     count(*) filter (where cost is null and model <> 'local' and (fault is null or input_tokens is not null))
         as unpriced,
-    percentile_cont(array[0.5, 0.95, 0.99]) within group (order by latency) as latency,
+    percentile_cont(array[0.5, 0.95, 0.99]) within group (order by latency) filter (where latency > 0) as latency,
     percentile_cont(array[0.5, 0.95, 0.99]) within group (order by first_token) as first_token
 from chosen
 group by grouping sets ((), (moment), (model), (task, prompt_label))

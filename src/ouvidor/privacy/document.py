@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ouvidor.analysis.models import Analysis
 from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn
 from ouvidor.monitoring.models import EngineCall
 from ouvidor.privacy.subjects import Kind, belongs_to
@@ -85,11 +86,33 @@ class CallKept(_Row):
     answer: str | None
 
 
+class AnalysisKept(_Row):
+    """What was judged of the conversation up to the message at the position `covers`, by whom."""
+
+    covers: int
+    version: str
+    model: str
+    satisfaction: int
+    sentiment: str
+    resolved: str
+    goal_reached: str
+    effort: int
+    language: str
+    topics: list[str]
+    summary: list[dict[str, Any]]
+    improvements: list[dict[str, Any]]
+    faults: list[dict[str, Any]]
+    confidence: float
+    created_at: datetime
+
+
 class ConversationKept(_Row):
     """One conversation with everything in it."""
 
     id: UUID
     helpdesk_id: str
+    origin: str
+    unit: str | None
     customer_id: str | None
     status: str
     episode: int
@@ -102,6 +125,7 @@ class ConversationKept(_Row):
     history: list[MessageKept] = []
     decisions: list[TurnKept] = []
     calls: list[CallKept] = []
+    analyses: list[AnalysisKept] = []
 
 
 class PersonalData(BaseModel):
@@ -140,6 +164,9 @@ async def _read_some(session: AsyncSession, rows: Sequence[Conversation]) -> lis
     sections = select(ShownSection).where(ShownSection.turn_id.in_(decided)).order_by(ShownSection.rank)
     for section in (await session.execute(sections)).scalars():
         decided[section.turn_id].sections.append(SectionShown.model_validate(section))
+    analyses = select(Analysis).where(Analysis.conversation_id.in_(told)).order_by(Analysis.created_at, Analysis.id)
+    for analysis in (await session.execute(analyses)).scalars():
+        told[analysis.conversation_id].analyses.append(AnalysisKept.model_validate(analysis))
     calls = select(EngineCall).where(EngineCall.conversation_id.in_(told)).order_by(EngineCall.at, EngineCall.id)
     for call in (await session.execute(calls)).scalars():
         if call.conversation_id is not None:

@@ -83,6 +83,7 @@ PROMPTS: Mapping[str, Prompt] = {
     prompt.name: prompt
     for prompt in (
         _shipped("reply", "How the bot answers customers.", COMPANY, PERSONA, LANGUAGE),
+        _shipped("analysis", "Judges a conversation after it is over.", COMPANY),
         _shipped("rewrite", "Completes a follow-up question from the conversation, for search.", COMPANY, LANGUAGE),
     )
 }

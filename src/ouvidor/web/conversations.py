@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.permissions import Permission
+from ouvidor.analysis.read import analysis_of
 from ouvidor.conversations.read import (
     ConversationFilter,
     ConversationSummary,
@@ -22,7 +23,8 @@ from ouvidor.conversations.read import (
     WantedStatus,
     list_conversations,
 )
-from ouvidor.inputs import StorableText
+from ouvidor.csv_cells import neutralised
+from ouvidor.inputs import StorableText, day_of
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import show
 from ouvidor.web.contexts.conversations import ConversationPage, ConversationsPage, ListFilters
@@ -33,10 +35,11 @@ from ouvidor.web.visits import Member, member_with
 
 PAGE_LENGTH = 50
 EXPORT_LENGTH = 500
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 EXPORTED = (
     "id",
     "helpdesk_id",
+    "origin",
+    "unit",
     "customer_id",
     "status",
     "language",
@@ -67,6 +70,8 @@ class Filters:
     until: Annotated[str, Query(max_length=20)] = ""
     order: Order = "newest"
     customer: Annotated[StorableText, Query(max_length=200)] = ""
+    unit: Annotated[StorableText, Query(max_length=200)] = ""
+    origin: Literal["", "live", "imported"] = ""
 
     @property
     def query(self) -> str:
@@ -76,15 +81,17 @@ class Filters:
 
     def wanted(self) -> ConversationFilter:
         """The filters as the list takes them; days are whole, in UTC, both included."""
-        until = _day(self.until)
+        until = day_of(self.until)
         status: WantedStatus | None = self.status or None
         return ConversationFilter(
             status=status,
             customer_id=self.customer or None,
+            unit=self.unit or None,
+            origin=self.origin or None,
             q=self.q.strip() or None,
             language=self.language or None,
             reason=self.reason or None,
-            since=_day(self.since),
+            since=day_of(self.since),
             until=until + timedelta(days=1) if until else None,
             order=self.order,
         )
@@ -93,20 +100,13 @@ class Filters:
         """The filters as the form shows them; a day that cannot be read is left out."""
         kept = {
             **vars(self),
-            "since": self.since if _day(self.since) else "",
-            "until": self.until if _day(self.until) else "",
+            "since": self.since if day_of(self.since) else "",
+            "until": self.until if day_of(self.until) else "",
         }
         return ListFilters(**kept)
 
 
 FiltersDep = Annotated[Filters, Depends(Filters)]
-
-
-def _day(text: str) -> datetime | None:
-    try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC)
-    except ValueError:
-        return None
 
 
 @router.get("/projects/{project}/conversations")
@@ -166,7 +166,8 @@ async def get_conversation(
             raise UnknownConversation
         here = f"{base}/{conversation_id}{kept}"
         talk = await read_timeline(session, member.project, conversation, here, wanted=turn, source=source)
-    return show(request, ConversationPage(frame_of(request, rt, member, "conversations"), talk, base + kept))
+        analysis = await analysis_of(session, member.project.id, conversation_id)
+    return show(request, ConversationPage(frame_of(request, rt, member, "conversations"), talk, base + kept, analysis))
 
 
 async def _csv_lines(rt: Runtime, project: Project, wanted: ConversationFilter) -> AsyncGenerator[str]:
@@ -189,8 +190,7 @@ def _cell(row: ConversationSummary, name: str) -> str:
     value = getattr(row, name)
     if isinstance(value, datetime):
         return value.isoformat()
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return neutralised("" if value is None else str(value))
 
 
 def _csv_line(cells: tuple[str, ...] | list[str]) -> str:

@@ -34,6 +34,7 @@ GROUPS = {
         Permission.CONVERSATIONS_REPLY,
         Permission.CONVERSATIONS_MANAGE,
     ),
+    "analyses": (Permission.ANALYSES_READ, Permission.ANALYSES_RUN),
     "knowledge": (Permission.KNOWLEDGE_READ, Permission.KNOWLEDGE_WRITE),
     "engine": (Permission.PROMPTS_READ, Permission.PROMPTS_WRITE, Permission.USAGE_READ),
     "project": (Permission.PROJECT_READ, Permission.PROJECT_WRITE, Permission.AUDIT_READ),

@@ -6,6 +6,7 @@ from ouvidor.accounts.access import public
 from ouvidor.errors import NotFound
 from ouvidor.web import (
     account,
+    analyses,
     audit_log,
     chat,
     conversations,
@@ -23,6 +24,8 @@ from ouvidor.web import (
     rules,
     sections,
     signing,
+    vega,
+    working,
 )
 from ouvidor.web.answers import error_page, wants_page
 from ouvidor.web.assets import Assets
@@ -36,6 +39,7 @@ def add_pages(app: FastAPI) -> None:
     assets = Assets.load()
     app.state.renderer = Renderer.load(assets)
     for router in (
+        vega.router,
         asset_routes(assets),
         signing.router,
         account.router,
@@ -44,6 +48,8 @@ def add_pages(app: FastAPI) -> None:
         live_pages.router,
         conversations.router,
         overview.router,
+        working.router,
+        analyses.router,
         monitoring.router,
         sections.router,
         projects.router,

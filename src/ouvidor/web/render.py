@@ -30,15 +30,16 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Renderer:
-    """The templates, once for each language."""
+    """The templates, once for each language, and the words of each."""
 
     environments: Mapping[Language, Environment]
+    words: Mapping[Language, Words]
 
     @classmethod
     def load(cls, assets: Assets, folder: Path = TEMPLATES) -> "Renderer":
         """Open the folder of templates; each is compiled when first used."""
-        every = load_words().items()
-        return cls({language: _environment(words, assets, folder) for language, words in every})
+        every = load_words()
+        return cls({language: _environment(words, assets, folder) for language, words in every.items()}, every)
 
     def html(self, page: Page) -> str:
         """The page as text."""

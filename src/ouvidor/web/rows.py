@@ -29,6 +29,8 @@ async def conversation_rows(
             id=str(summary.id),
             address=address(summary.id),
             helpdesk_id=summary.helpdesk_id,
+            imported=summary.origin == "imported",
+            unit=summary.unit or "",
             customer_id=summary.customer_id or "",
             status=summary.status,
             holder=summary.holder_name or "",

@@ -19,10 +19,11 @@ from ouvidor.web.frames import frame_of
 from ouvidor.web.visits import Member, member_with
 
 LANGUAGES: tuple[Language, ...] = ("pt", "en")
-PLAIN = ("title", "persona", "mode", "n2_reply", "handover_to")
-NUMBERS = ("max_clarifications", "expiry_minutes", "sections_shown", "hold_minutes")
-OPTIONAL = ("relevance_gate", "retention_days")
-TICKED = ("mask_personal_data",)
+PLAIN = ("title", "persona", "mode", "n2_reply", "handover_to", "analysis_goal")
+NUMBERS = ("max_clarifications", "expiry_minutes", "sections_shown", "hold_minutes", "analysis_idle_minutes")
+OPTIONAL = ("relevance_gate", "retention_days", "analysis_budget")
+DECIMAL = ("relevance_gate", "analysis_budget")
+TICKED = ("mask_personal_data", "analysis_paused")
 
 router = APIRouter(include_in_schema=False)
 
@@ -74,10 +75,10 @@ def _page(
     saved: bool = False,
 ) -> RulesPage:
     frame = settings_frame(request, rt, member)
-    gate = values["relevance_gate"]
+    point = "," if frame.language == "pt-BR" else "."
     return RulesPage(
         frame=frame,
-        values={**values, "relevance_gate": gate.replace(".", ",") if frame.language == "pt-BR" else gate},
+        values={**values, **{name: values[name].replace(".", point) for name in DECIMAL}},
         phrases=tuple(_phrase_fields(name, member.project, values) for name in Phrase),
         editable=member.may(Permission.PROJECT_WRITE),
         wrong=wrong,

@@ -7,8 +7,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
-from ouvidor.conversations.models import Author, Conversation, Message
-from ouvidor.web.contexts.talk import ConversationStatus, ConversationView, NoticeView, PersonView, TalkView, TurnView
+from ouvidor.conversations.models import Author, Conversation, Message, Origin
+from ouvidor.web.contexts.talk import (
+    ConversationStatus,
+    ConversationView,
+    NoticeView,
+    PersonView,
+    SaidView,
+    TalkView,
+    TurnView,
+)
 from ouvidor.web.turns import selected_turn, turn_views, window_of_turns
 
 MOST_BETWEEN = 300
@@ -20,9 +28,12 @@ STATUSES: tuple[ConversationStatus, ...] = ("bot", "waiting", "person", "closed"
 async def conversation_of(
     session: AsyncSession, project: Project, *, helpdesk: str | None = None, conversation_id: UUID | None = None
 ) -> Conversation | None:
-    """The project's conversation of this helpdesk id, or of this id of ours."""
-    known = Conversation.helpdesk_id == helpdesk if helpdesk is not None else Conversation.id == conversation_id
-    query = select(Conversation).where(Conversation.project_id == project.id, known)
+    """The project's conversation of this helpdesk id that is held here, or any of this id of ours."""
+    query = select(Conversation).where(Conversation.project_id == project.id)
+    if helpdesk is None:
+        query = query.where(Conversation.id == conversation_id)
+    else:
+        query = query.where(Conversation.helpdesk_id == helpdesk, Conversation.origin == Origin.LIVE)
     return (await session.execute(query)).scalar_one_or_none()
 
 
@@ -49,6 +60,7 @@ async def read_timeline(
         here=here,
         head=head_of(project, conversation),
         items=tuple(sorted((*views, *between), key=lambda item: item.position)),
+        left_out=max(0, conversation.messages - len(between)) if conversation.origin == Origin.IMPORTED else 0,
         selected=await selected_turn(session, rows, views, wanted, message_id),
         last=conversation.turns,
         earlier=first - 1,
@@ -60,10 +72,15 @@ async def read_timeline(
 
 async def _between(
     session: AsyncSession, conversation: Conversation, from_first: Sequence[TurnView], to_last: Sequence[TurnView]
-) -> list[PersonView | NoticeView]:
-    """What persons and notices said; where turns are given, not before their first or after their last message."""
+) -> list[PersonView | NoticeView | SaidView]:
+    """What persons and notices said; where turns are given, not before their first or after their last message.
+
+    An imported conversation has no turns: everything in it stands between them.
+    """
     own = (Message.project_id == conversation.project_id, Message.conversation_id == conversation.id)
-    query = select(Message).where(*own, Message.author.in_((Author.PERSON, Author.SYSTEM)))
+    query = select(Message).where(*own)
+    if conversation.origin == Origin.LIVE:
+        query = query.where(Message.author.in_((Author.PERSON, Author.SYSTEM)))
     if from_first:
         query = query.where(Message.position >= from_first[0].position)
     if to_last:
@@ -72,7 +89,10 @@ async def _between(
     return [_word(message) for message in newest]
 
 
-def _word(message: Message) -> PersonView | NoticeView:
+def _word(message: Message) -> PersonView | NoticeView | SaidView:
+    if message.author in {Author.CUSTOMER, Author.BOT}:
+        customer = message.author == Author.CUSTOMER
+        return SaidView(message.position, message.created_at, message.content, customer=customer)
     if message.author == Author.PERSON:
         return PersonView(message.position, message.created_at, message.author_name or "", message.content)
     return NoticeView(message.position, message.created_at, message.content)
@@ -83,6 +103,8 @@ def head_of(project: Project, row: Conversation) -> ConversationView:
     return ConversationView(
         id=str(row.id),
         helpdesk_id=row.helpdesk_id,
+        imported=row.origin == Origin.IMPORTED,
+        unit=row.unit or "",
         customer_id=row.customer_id or "",
         status=next(status for status in STATUSES if status == row.status),
         episode=row.episode,

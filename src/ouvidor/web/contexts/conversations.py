@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from ouvidor.web.contexts.frame import Frame
 from ouvidor.web.contexts.talk import ConversationStatus, TalkView
@@ -33,6 +34,8 @@ class ConversationRow:
     messages: int
     waiting_since: datetime | None
     last_message_at: datetime
+    imported: bool = False
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,13 @@ class ListFilters:
     until: str = ""
     order: str = "newest"
     customer: str = ""
+    unit: str = ""
+    origin: str = ""
 
     @property
     def narrowed(self) -> bool:
         """Whether an empty list means "nothing found" rather than "nothing there"."""
-        return any((self.status, self.q, self.language, self.reason, self.since, self.until, self.customer))
+        return any(value for name, value in vars(self).items() if name != "order")
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,10 @@ class ConversationsPage:
 
 @dataclass(frozen=True)
 class ConversationPage:
-    """One conversation to read; `back` is the list it was found in."""
+    """One conversation to read; `back` is the list it was found in, `analysis` its analysis, if it has one."""
 
     template: ClassVar[str] = "conversation.html"
     frame: Frame
     talk: TalkView
     back: str
+    analysis: UUID | None = None

@@ -110,7 +110,18 @@ class NoticeView:
     text: str
 
 
-Item = TurnView | PersonView | NoticeView
+@dataclass(frozen=True)
+class SaidView:
+    """A message of an imported conversation, by the customer or else the bot that served them elsewhere."""
+
+    kind: ClassVar[str] = "said"
+    position: int
+    at: datetime
+    text: str
+    customer: bool
+
+
+Item = TurnView | PersonView | NoticeView | SaidView
 
 
 @dataclass(frozen=True)
@@ -135,15 +146,17 @@ class ConversationView:
     reason: str
     created_at: datetime
     last_message_at: datetime
+    imported: bool = False
+    unit: str = ""
 
 
 @dataclass(frozen=True)
 class TalkView:
     """A window of a conversation in the order of its messages, at the address `here` of the page that shows it.
 
-    `last` is the number of the newest turn; `earlier` and `later` are turns outside the window (0: none); `opened`
-    tells that the selected turn was asked for (on a phone the panel is a sheet); `source` is the rank of the section
-    shown in full.
+    `last` is the number of the newest turn; `earlier` and `later` are turns outside the window (0: none); `left_out` is
+    how many first messages of a long imported conversation are not shown; `opened` tells that the selected turn was
+    asked for (on a phone the panel is a sheet); `source` is the rank of the section shown in full.
     """
 
     here: str
@@ -153,6 +166,7 @@ class TalkView:
     last: int = 0
     earlier: int = 0
     later: int = 0
+    left_out: int = 0
     opened: bool = False
     source: int = 0
 
