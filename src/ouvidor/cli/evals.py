@@ -60,6 +60,55 @@ def evals_masking(
     _print_figures(run_masking(cases), as_json)
 
 
+@run_app.command("comments")
+def evals_comments(
+    cases: Annotated[Path, typer.Option(help="CSV with the columns texto and categoria.")],
+    floor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=R/P/F1", help="Least recall, precision and F1 of a category; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the local classifier of comments; exit code 1 where a category is under its floor."""
+    import asyncio
+
+    from ouvidor.engines.embeddings import load_embedder
+    from ouvidor.evals.comments import read_comments, read_floors, run_comments, under_floor
+    from ouvidor.settings import read_settings
+
+    floors, read = read_floors(floor or []), read_comments(cases)
+
+    settings = read_settings()
+    if settings.embedding_model is not None:
+        figures = with_runtime(lambda rt: run_comments(read, rt.embedder))
+    else:
+        local = load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads)
+        figures = asyncio.run(run_comments(read, local))
+    if as_json:
+        show(figures, as_json, lambda: None)
+    else:
+        _print_comments(figures)
+    if short := under_floor(figures, floors):
+        for sentence in short:
+            typer.echo(sentence, err=True)
+        raise typer.Exit(1)
+
+
+def _print_comments(figures: Mapping[str, Any]) -> None:
+    """The plain figures, then a row for each category, then who was taken for whom."""
+    from rich.console import Console
+    from rich.table import Table
+
+    _print_figures({name: value for name, value in figures.items() if not isinstance(value, dict)}, False)
+    names = list(figures["confusion"])
+    table = Table("Category", "Recall", "Precision", "F1", "Cases", *(f"as {name}" for name in names))
+    for name, one in figures["per_category"].items():
+        shares = [f"{one[key]:.2f}" for key in ("recall", "precision", "f1")]
+        row = [str(count) for count in figures["confusion"][name].values()]
+        table.add_row(name, *shares, str(one["support"]), *row)
+    Console().print(table)
+
+
 @run_app.command("analysis")
 def evals_analysis(
     cases: Annotated[

@@ -22,7 +22,14 @@ async def embed_texts(
     embedder: Embedder, texts: Sequence[str], languages: Sequence[Language], *, project_id: UUID | None = None
 ) -> NDArray[np.float32]:
     """Vectors of the texts, each in the language beside it: (n, dimension), of length 1; made for this project."""
+    return await embedder.embed(texts_for(embedder, texts, languages), project_id=project_id)
+
+
+def texts_for(embedder: Embedder, texts: Sequence[str], languages: Sequence[Language]) -> Sequence[str]:
+    """The texts as the embedder is given them: Portuguese as its gloss where the model reads English alone.
+
+    Costs a third of a millisecond a text or so: many are better glossed off the event loop.
+    """
     if not embedder.english_only:
-        return await embedder.embed(texts, project_id=project_id)
-    given = [gloss(text) if language == "pt" else text for text, language in zip(texts, languages, strict=True)]
-    return await embedder.embed(given, project_id=project_id)
+        return texts
+    return [gloss(text) if language == "pt" else text for text, language in zip(texts, languages, strict=True)]
