@@ -8,7 +8,7 @@ import typer
 
 from ouvidor.cli.running import AsJson, show, with_runtime
 
-app = typer.Typer(name="evals", no_args_is_help=True, help="Measure search, decisions, masking, analyses and comments on labelled files.")
+app = typer.Typer(name="evals", no_args_is_help=True, help="Measure the local engine and search on labelled files.")
 run_app = typer.Typer(name="run", no_args_is_help=True, help="Run an evaluation.")
 app.add_typer(run_app)
 
