@@ -45,8 +45,8 @@ browser: setup ## The browser tests, each process with a browser and a site of i
 	sh tests/install_browser.sh
 	$(PYTEST) -n $(PARALLEL) -m browser
 
-torture: setup ## Workers killed 200 times over 5,000 conversations
-	OUVIDOR_TORTURE=1 $(PYTEST) -s tests/test_analysis_kills.py
+torture: setup ## Workers killed 200 times over 5,000 conversations, 60 times over 100,000 comments
+	OUVIDOR_TORTURE=1 $(PYTEST) -s tests/test_analysis_kills.py tests/test_comment_kills.py
 
 looks: setup ## Every page in every language, theme and width; pictures in looks/
 	sh tests/install_browser.sh
@@ -60,6 +60,7 @@ bench: setup ## The figures of docs/quality.md that need no data of others
 	$(BIN)/python bench/sign_in.py
 	$(BIN)/python bench/recording.py
 	$(BIN)/python bench/analysis_job.py
+	$(BIN)/python bench/comment_intake.py
 
 requirements: setup ## Compile requirements/*.txt anew from pyproject.toml
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh

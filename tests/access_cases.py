@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from comment_factories import build_comment
 from factories import Site, Tenant, build_analysis
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -24,6 +25,13 @@ from ouvidor.accounts.tokens import begin_family
 from ouvidor.accounts.users import join_project
 from ouvidor.analysis.models import AnalysisItem, AnalysisRun
 from ouvidor.conversations.models import Conversation
+from ouvidor.feedback.classifier import Trained, shipped
+from ouvidor.feedback.correcting_many import correct_many
+from ouvidor.feedback.models import CommentItem, CommentJob, CommentModel, CommentUpload, CommentView, TaxonomyVersion
+from ouvidor.feedback.moves import Preview
+from ouvidor.feedback.taxonomies import newest_version
+from ouvidor.feedback.taxonomy import DEFAULT
+from ouvidor.feedback.wanted import CommentFilter
 from ouvidor.knowledge.models import Section
 from ouvidor.privacy.models import DataExport, Erasure
 from ouvidor.prompts.store import save_prompt
@@ -32,6 +40,7 @@ from ouvidor.runtime import Runtime
 OPEN_FOLDERS = {"/static"}
 SAFE = {"get", "head"}
 PASSWORD = "correct horse battery"
+WEIGHTS = Trained(shipped().by_words, None).to_bytes()
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,23 @@ async def cookie_of(rt: Runtime, user: User) -> str:
         return await open_signin(session, user, now=rt.clock(), hours=1)
 
 
+async def own_taxonomy(rt: Runtime, project: Project) -> str:
+    """A version of a number that stands nowhere else, with a preview."""
+    preview = Preview(state="done", ordered_by="test", ordered_at=rt.clock())
+    async with rt.db.begin() as session:
+        newest = (await newest_version(session, project)).number
+        row = TaxonomyVersion(
+            project_id=project.id,
+            number=max(newest, 900_000_000) + 1,
+            content=DEFAULT.model_dump(mode="json"),
+            preview=preview.model_dump(mode="json"),
+            saved_by="test",
+            created_at=rt.clock(),
+        )
+        session.add(row)
+        return str(row.number)
+
+
 async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
     """A new id of each kind that a path may name, all of this tenant."""
     now, project = rt.clock(), tenant.project
@@ -128,6 +154,9 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
     text = f"Answer {uuid4().hex}"
     prompt = await save_prompt(rt, project, "reply", text, activate=True, actor=COMMAND)
     analysis = await build_analysis(rt, project, f"own-{uuid4().hex[:8]}")
+    comment = await build_comment(rt, project, f"Comment {uuid4().hex}", waits="unsure")
+    other = await build_comment(rt, project, f"Other {uuid4().hex}", waits="unsure")
+    corrected = await correct_many(rt, project, CommentFilter(ids=(other,)), "spam", actor=COMMAND)
     async with rt.db.begin() as session:
         mine = Section.project_id == project.id
         section = (await session.execute(select(Section.id).where(mine).limit(1))).scalar_one()
@@ -136,17 +165,21 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
         )
         told = {"project_id": project.id, "requested_by": "test", "requested_at": now}
         erasure = Erasure(kind="conversation", state="done", done_at=now, **told)
-        week = now + timedelta(days=7)
+        own, week = {"project_id": project.id}, now + timedelta(days=7)
         export = DataExport(
             kind="customer", subject="c", state="done", content=b"{}", done_at=now, expires_at=week, **told
         )
         run = AnalysisRun(project_id=project.id, kind="batch", created_at=now)
-        session.add_all([talk, erasure, export, run])
+        job = CommentJob(kind="intake", source="api", ordered_by="test", total=1, failed=1, created_at=now, **own)
+        view = CommentView(name=uuid4().hex, query="q=app", saved_by="test", created_at=now, **own)
+        upload = CommentUpload(name="a.csv", content=b"texto\nOi\n", user_id=member.id, expires_at=week, **own)
+        session.add_all([talk, erasure, export, run, job, view, upload])
         await session.flush()
         parked = AnalysisItem(
             conversation_id=talk.id, project_id=project.id, run_id=run.id, state="parked", due_at=now, updated_at=now
         )
-        session.add(parked)
+        lost = CommentItem(job_id=job.id, position=1, state="failed", status=503, due_at=now, **own)
+        session.add_all([parked, lost])
         key = await issue_key(session, project, label="other", now=now)
         invitation = await invite(session, project, Role.VIEWER, "somebody", actor=COMMAND, now=now)
         ids: dict[str, UUID] = {
@@ -160,12 +193,28 @@ async def own_ids(rt: Runtime, tenant: Tenant) -> dict[str, str]:
             "version_id": prompt.version.id,
             "analysis_id": analysis,
             "run_id": run.id,
+            "comment_id": comment,
+            "correction_id": corrected.deed,
+            "view_id": view.id,
+            "job_id": job.id,
+            "upload_id": upload.id,
         }
     return {name: str(value) for name, value in ids.items()} | {
+        "version": await own_taxonomy(rt, project),
+        "number": await own_model(rt, project),
         "deed": "claim",
         "model": project.name,
         "name": "outcomes",
     }
+
+
+async def own_model(rt: Runtime, project: Project) -> str:
+    """The number of a classifier that was trained for the project and is not in use."""
+    number = uuid4().int % 1_000_000_000 + 1_000_000_000
+    async with rt.db.begin() as session:
+        told = {"taxonomy": 0, "state": "promoted", "weights": WEIGHTS, "ordered_by": "test", "created_at": rt.clock()}
+        session.add(CommentModel(project_id=project.id, number=number, **told))
+    return str(number)
 
 
 def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str, Any]:
@@ -209,5 +258,30 @@ def body_of(site: Site, method: str, path: str, ids: dict[str, str]) -> dict[str
         ("post", "/api/v1/analyses/runs"): {"json": {"again": False, "since": "2026-01-01T00:00:00Z", "limit": 5}},
         ("post", "/api/v1/analyses/runs/estimate"): {"json": {"again": True, "limit": 5, "confirmed": 1}},
         ("post", "/api/v1/analyses/parked/retry"): {"json": {"conversation_id": ids["conversation_id"]}},
+        ("post", "/api/comentarios"): {"json": {"id": uuid4().hex, "texto": "Amei o show", "artista": "Lia"}},
+        ("post", "/api/v1/comments"): {
+            "json": {
+                "comments": [
+                    {
+                        "id": uuid4().hex,
+                        "text": "Amei o show",
+                        "fields": {"artista": "Lia"},
+                        "author": "ana",
+                        "written_at": "2026-11-20T10:00:00Z",
+                    }
+                ]
+            }
+        },
+        ("post", "/api/v1/comments/import"): {"files": {"file": ("a.csv", b"id,texto\n1,Amei o show\n")}},
+        ("post", "/api/v1/comments/correct"): {"json": {"category": "praise", "ids": [ids["comment_id"]]}},
+        ("post", "/api/v1/comments/{comment_id}/correct"): {"json": {"category": "praise"}},
+        ("put", "/api/v1/comments/views"): {"json": {"name": uuid4().hex, "query": "q=app"}},
+        ("post", "/api/v1/comments/taxonomy"): {
+            "json": {"categories": [{"names": {"pt": "Um"}}, {"names": {"pt": uuid4().hex}}]}
+        },
+        ("post", "/api/v1/comments/taxonomy/versions/{version}/activate"): {"json": {"again": True}},
+        ("put", "/api/v1/comments/rules"): {
+            "json": {"unsure_below": uuid4().int % 1000 / 1000, "blind_share": 0.1, "budget": 20, "by_model": True}
+        },
     }
     return bodies.get((method, path), {})

@@ -10,7 +10,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import get_args
@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
+from comment_factories import build_comment
 from factories import HOTEL, add_sections, build_analysis, build_tenant
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from sqlalchemy import select
@@ -50,6 +51,16 @@ from ouvidor.engines.base import Usage
 from ouvidor.engines.calls import CallRecord
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.engines.scripted import Held, ScriptedEngine
+from ouvidor.feedback.classifier import Trained, shipped
+from ouvidor.feedback.correcting import correct
+from ouvidor.feedback.models import Comment, CommentItem, CommentJob, CommentModel
+from ouvidor.feedback.moves import Cell, Moved, Moves, OfTag, Preview, order_preview
+from ouvidor.feedback.taxonomies import row_of, save_taxonomy
+from ouvidor.feedback.taxonomy import DEFAULT, Category, Tag, Taxonomy
+from ouvidor.feedback.taxonomy_draft import draft_of
+from ouvidor.feedback.uploads import keep_upload
+from ouvidor.feedback.views import save_view
+from ouvidor.feedback.waiting import list_waiting
 from ouvidor.knowledge.read import list_sections
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.privacy.erase import carry_out_erasure, order_erasure
@@ -71,6 +82,19 @@ AGENT = "bruno"
 UNITS = ("Praia do Norte", "Pousada das Montanhas Azuis e do Vale Encantado de Santo Antônio do Pinhal")
 LONG_NAME = "Ana Carolina de Albuquerque Vasconcelos e Cavalcanti de Oliveira Montenegro"
 LONG_WORDS = "Boa tarde, estou com um problema na minha reserva e preciso falar com alguém da equipe de vocês. " * 30
+REMARKS = (
+    ("Amei o clipe novo, só faltou a letra na descrição 😍", "pt"),
+    ("O aplicativo trava toda vez que eu tento baixar o disco, já reinstalei duas vezes e nada", "pt"),
+    ("When is the vinyl coming out?", "en"),
+    ("podiam botar legenda nos vídeos, ia ajudar demais", "pt"),
+    ("Ganhe seguidores agora: link na bio!!!", "pt"),
+    ("Que legal pagar o ingresso e ficar duas horas na fila… parabéns", "pt"),
+    ("The support answered within five minutes, lovely people", "en"),
+    ("vcs vêm pra Recife esse ano?", "pt"),
+    ("O áudio da ponte está estourado; alguém mais notou? Ouvi em três aparelhos e é igual em todos.", "pt"),
+    ("meh", "en"),
+)
+TAGS = (("feat_autotune",), (), ("clip_narrativa", "show_duracao", "app_falhas"), ("ingressos_preco",))
 BREAKFAST = Draft(kind="answer", text="Breakfast is served from 6:30 to 10:00.\n\nOn Sundays until 11:00.", cited=[0])
 SAID = {
     "hello": Draft(kind="smalltalk", text="Hello! How can I help you?"),
@@ -149,6 +173,9 @@ def live(server: EmbeddedPostgres, template: str, tmp_path_factory: pytest.TempP
             addresses.update(await furnish_calls(rt))
             addresses.update(await furnish_prompts(rt))
             addresses.update(await furnish_analyses(rt))
+            addresses.update(await furnish_comments(rt))
+            addresses.update(await furnish_taxonomies(rt))
+            addresses.update(await furnish_corrections(rt))
             config = uvicorn.Config(create_app(rt), log_level="warning", timeout_graceful_shutdown=1)
             served = uvicorn.Server(config)
             running = asyncio.create_task(served.serve(sockets=[door]))
@@ -427,6 +454,196 @@ async def furnish_analyses(rt: Runtime) -> dict[str, str]:
             own = {"project_id": project.id, "run_id": run.id, "conversation_id": talk}
             session.add(AnalysisItem(state="parked", reason=reason, attempts=5, due_at=now, updated_at=now, **own))
     return {"analysis": f"/projects/whole-company/analyses/{analysis}?mark=effort"}
+
+
+async def furnish_comments(rt: Runtime) -> dict[str, str]:
+    """Sixty comments in the project whole-company, views, jobs, and a file whose columns are looked at; addresses."""
+    now = rt.clock()
+    async with rt.db.begin() as session:
+        project = await project_named(session, "whole-company")
+        me = await user_named(session, USERNAME)
+        assert me is not None
+        for name, query in (
+            ("Críticas incertas", "category=criticism&order=unsure"),
+            (LONG_NAME, "field=artista%3DLia"),
+        ):
+            await save_view(session, project.id, name, query, actor_of(me), now)
+    codes = tuple(DEFAULT.codes)
+    for number in range(60):
+        text, language = REMARKS[number % len(REMARKS)]
+        corrected = number % 11 == 5
+        comment = await build_comment(
+            rt,
+            project,
+            text if number else LONG_WORDS,
+            at=now - timedelta(hours=7 * number),
+            tags=TAGS[number % len(TAGS)],
+            language=language,
+            category=codes[number % 5] if number != 8 else "a_code_of_a_taxonomy_that_was",
+            given_category=codes[(number + corrected) % 5],
+            sentiment=("negative", "neutral", "positive")[number % 3],
+            confidence=(number * 37 % 100) / 100,
+            waits=None if corrected else ("unsure", None, None, "blind")[number % 4],
+            corrected_at=now - timedelta(minutes=number) if corrected else None,
+            fields=(
+                {"artista": "Lia Serpa", "album": "Laje"},
+                {"artista": UNITS[1], "canal": "loja de aplicativos"},
+                {},
+            )[number % 3],
+            author=LONG_NAME if number % 7 == 0 else None,
+        )
+    jobs = [
+        await _job_of_comments(rt, project, state) for state in ("done", "failed", "cancelled", "paused", "running")
+    ]
+    lines = "".join(
+        f'{place};"{text}";Lia Serpa;21/11/2026 1{place}:05\n' for place, (text, _) in enumerate(REMARKS[:9])
+    )
+    upload = await keep_upload(
+        rt, project, actor_of(me), "comentários de novembro.csv", f"id;texto;artista;data\n{lines}".encode()
+    )
+    base = "/projects/whole-company/comments"
+    return {
+        "comment": f"{base}/{comment}?order=unsure",
+        "comment-columns": f"{base}/uploads/{upload}",
+        "comment-job": f"{base}/files/{jobs[0]}",
+        "comment-job-paused": f"{base}/files/{jobs[3]}",
+    }
+
+
+async def furnish_taxonomies(rt: Runtime) -> dict[str, str]:
+    """In the project whole-company two versions beside the default, in seaside one of fifty categories; addresses."""
+    owner = Actor("user", LONG_NAME, uuid4())
+    async with rt.db.read() as session:
+        project, seaside = await project_named(session, "whole-company"), await project_named(session, "seaside")
+        ids = (
+            (await session.execute(select(Comment.id).where(Comment.project_id == project.id).limit(6))).scalars().all()
+        )
+    other = Taxonomy(
+        categories=(
+            *(one.model_copy(update={"description": LONG_WORDS[:200].strip()}) for one in DEFAULT.categories[:4]),
+            Category(
+                code="entrega_e_devolucao",
+                names={"pt": "Entrega, troca e devolução de produtos", "en": "Delivery and returns"},
+                description="Se e quando o pedido chega, e como devolver.",
+                examples=("Cadê meu pedido?", "Quero trocar o tamanho", "O correio devolveu o pacote"),
+            ),
+        ),
+        tags=(Tag(code="frete", explanation="Quanto custa e quanto demora a entrega."), Tag(code="som")),
+    )
+    large = Taxonomy(
+        categories=tuple(
+            Category(
+                code=f"assunto_{n}", names={"pt": f"Assunto {n} da loja", "en": f"Subject {n}"}, description="D. " * 40
+            )
+            for n in range(50)
+        ),
+        tags=tuple(Tag(code=f"assunto_do_produto_{n}", explanation="O que se diz dele. " * 5) for n in range(500)),
+    )
+    await save_taxonomy(rt, project, draft_of(other), based_on=0, actor=owner)
+    await save_taxonomy(rt, project, draft_of(large), based_on=1, actor=owner)
+    await save_taxonomy(rt, seaside, draft_of(large), based_on=0, actor=owner, activate=True)
+    await order_preview(rt, project, 2, actor=owner)
+    moves = (("spam", "entrega_e_devolucao"), ("criticism", "entrega_e_devolucao"), ("question", "criticism"))
+    shift = [(was, becomes, 31 + 7 * place) for place, (was, becomes) in enumerate(moves)]
+    stay = [(code, code, 400 - 40 * place) for place, code in enumerate(DEFAULT.codes[:4])]
+    gone = ("a_code_of_a_taxonomy_that_was", "entrega_e_devolucao", 3)
+    found = Moves(
+        total=48_211,
+        sampled=2_000,
+        cells=[Cell(was=a, becomes=b, count=n, about=24 * n) for a, b, n in (*shift, *stay, gone)],
+        examples=[
+            Moved(comment=id_, was=a, becomes=b, confidence_was=0.52, confidence=0.93)
+            for id_, (a, b, _) in zip(ids, 2 * shift, strict=True)
+        ],
+        corrections_kept=37,
+        corrections_lost={"spam": 4},
+        tags_gone=[OfTag(code="clipe", comments=120)],
+        tags_added=[OfTag(code="frete", comments=1), OfTag(code="som", comments=960)],
+    )
+    preview = Preview(state="done", ordered_by=LONG_NAME, ordered_at=rt.clock(), learnt=37, trained=True, moves=found)
+    async with rt.db.begin() as session:
+        (await row_of(session, project, 1)).preview = preview.model_dump(mode="json")
+    base = "/projects/whole-company/comments/taxonomy"
+    return {"taxonomy-version": f"{base}/versions/1", "taxonomy-waiting": f"{base}/versions/2"}
+
+
+async def furnish_corrections(rt: Runtime) -> dict[str, str]:
+    """In the project whole-company corrections and trainings of each kind, in seaside comments that wait; addresses."""
+    now, me = rt.clock(), Actor("user", LONG_NAME, uuid4())
+    async with rt.db.read() as session:
+        project, seaside = await project_named(session, "whole-company"), await project_named(session, "seaside")
+        waiting = await list_waiting(session, project.id, DEFAULT, limit=60)
+    blind = [one.id for one in waiting.data if one.waits == "blind"]
+    unsure = [one.id for one in waiting.data if one.waits == "unsure"]
+    for place, comment in enumerate([*blind[:8], *unsure[:12]]):
+        category = "criticism" if place % 3 else DEFAULT.codes[place % 5]
+        await correct(rt, project, comment, category, actor=me)
+    for number in range(3):
+        await build_comment(rt, seaside, REMARKS[number][0], category="assunto_1", confidence=0.2, waits="unsure")
+    measured = shipped().by_words.measured
+    assert measured is not None
+    after = asdict(measured) | {"macro_f1": 0.847}
+    figures = {"before": asdict(measured), "after": after, "new": 23, "noise": 0.002, "seconds": 48.3}
+    figures |= {"new_before": 0.43, "new_after": 0.87, "learnt_until": (now - timedelta(days=1)).isoformat()}
+    weights = Trained(shipped().by_words, None).to_bytes()
+    rows = (("promoted", None), ("kept_out", "worse"), ("failed", "no_vectors"), ("promoted", None), ("training", None))
+    async with rt.db.begin() as session:
+        for number, (state, reason) in enumerate(rows, start=1):
+            told = {"taxonomy": 0, "ordered_by": LONG_NAME, "created_at": now - timedelta(days=6 - number)}
+            session.add(
+                CommentModel(
+                    project_id=project.id,
+                    number=number,
+                    state=state,
+                    reason=reason,
+                    active=number == 4,
+                    corrections=31 * number,
+                    measured={} if state in {"training", "failed"} else figures,
+                    weights=weights if state == "promoted" else None,
+                    **told,
+                )
+            )
+    base = "/projects/whole-company/comments/corrections"
+    return {"corrections-blind": f"{base}?at={blind[9]}", "corrections-done": f"{base}?said={blind[0]}"}
+
+
+async def _job_of_comments(rt: Runtime, project: Project, state: str) -> UUID:
+    """A job of 1,200 comments, three of which could not be stored."""
+    now, ended = rt.clock(), state in {"done", "failed", "cancelled"}
+    job = CommentJob(
+        id=new_id(),
+        project_id=project.id,
+        kind="intake",
+        source="csv",
+        name=f"{LONG_NAME}.csv" if state == "done" else "novembro.csv",
+        state=state,
+        ordered_by=LONG_NAME,
+        total=1200,
+        done=1197 if ended else 411,
+        failed=3,
+        paused_for=LONG_NAME if state == "paused" else None,
+        created_at=now - timedelta(hours=1),
+        started_at=now - timedelta(minutes=59),
+        finished_at=now - timedelta(minutes=50) if ended else None,
+    )
+    reasons = (
+        "line 7 has no text",
+        "has an id under which another text is stored; give it another id",
+        f"line 9 {LONG_NAME}",
+    )
+    async with rt.db.begin() as session:
+        session.add(job)
+        await session.flush()
+        for place, reason in enumerate(reasons, start=7):
+            told = {
+                "state": "failed",
+                "status": 422,
+                "reason": reason,
+                "due_at": now,
+                "external_id": f"c-{place}" * place,
+            }
+            session.add(CommentItem(job_id=job.id, position=place, project_id=project.id, **told))
+    return job.id
 
 
 async def conversation_id(rt: Runtime, project: Project, helpdesk: str) -> UUID:

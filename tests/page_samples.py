@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 from analysis_samples import ID, analysis_pages
+from comment_samples import comment_pages
+from correction_samples import correction_pages
+from taxonomy_samples import taxonomy_pages
 
 from ouvidor.agent.checks import FindingKind
 from ouvidor.conversations.overview import Day, Outcomes
@@ -450,7 +453,7 @@ def privacy_pages(frame: Frame) -> list[Page]:
     owner = replace(frame, permissions=frozenset({"privacy:export", "privacy:erase", "project:write"}))
     manager = replace(frame, permissions=frozenset({"privacy:export"}))
     export = ExportView("018f", "customer", HOSTILE, "done", 12_345, HOSTILE, NOW, NOW + timedelta(days=3))
-    receipt = ReceiptView("018f", "conversation", "done", 1, 12, HOSTILE, NOW, NOW)
+    receipt = ReceiptView("018f", "conversation", "done", 1, 12, 3, HOSTILE, NOW, NOW)
     pending = replace(receipt, kind="customer", state="pending", done_at=None)
     running = replace(export, kind="conversation", state="running", size=None)
     exports = (export, running, replace(running, state="failed"))
@@ -463,8 +466,8 @@ def privacy_pages(frame: Frame) -> list[Page]:
         PrivacyPage(owner, (), (), 1, done="erasure"),
         replace(full, panel="export", whose=replace(whose, wrong="unknown")),
         replace(full, panel="erase", whose=replace(whose, wrong="missing")),
-        replace(full, panel="erase", whose=whose, loss=Loss(1, 2)),
-        replace(full, panel="erase", whose=whose, loss=Loss(3, 40, typed=HOSTILE)),
+        replace(full, panel="erase", whose=whose, loss=Loss(1, 2, 3)),
+        replace(full, panel="erase", whose=whose, loss=Loss(3, 40, 0, typed=HOSTILE)),
         replace(full, panel="check", whose=whose, found=(receipt, pending)),
         replace(full, panel="check", whose=whose, found=()),
     ]
@@ -536,6 +539,9 @@ def samples(language: Language) -> list[Page]:
         *overview_pages(frame),
         *monitoring_pages(frame),
         *analysis_pages(frame, HOSTILE, NOW),
+        *comment_pages(frame, HOSTILE, NOW),
+        *correction_pages(frame, HOSTILE, NOW),
+        *taxonomy_pages(frame, HOSTILE, NOW),
         *privacy_pages(frame),
         *prompt_pages(frame),
         *[ErrorPage(alone, status, HOSTILE, "018f") for status in (400, 401, 403, 404, 409, 429, 500, 503)],

@@ -41,6 +41,8 @@ pytestmark = pytest.mark.anyio
 OWN_PAGE = {"Origin": "http://127.0.0.1:8000", "Accept": "text/html"}
 IDS = re.compile(r"\{(\w+_id)\}")
 PERSONS_ONLY = {("put", "/api/v1/presence")}
+NOTHING_THERE = {"/api/v1/comments/models/retrain": "nothing_to_learn"}
+"""What an empty project refuses, and with which error."""
 UNNOTED = {
     "/conversations/completions",
     "/v1/chat/completions",
@@ -51,6 +53,9 @@ UNNOTED = {
     "/api/v1/erasures/check",
     "/api/v1/me",
     "/api/v1/analyses/runs/estimate",
+    "/api/comentarios",
+    "/api/v1/comments",
+    "/api/v1/comments/jobs/{job_id}/batch",
 }
 """What changes nothing that an auditor asks about, or is kept in full elsewhere (messages)."""
 
@@ -188,6 +193,8 @@ async def test_a_person_of_another_tenant_finds_nothing(rt: Runtime, site: Site,
                 assert response.status_code == 404, (route, response.text)
             elif (route.method, route.path) in PERSONS_ONLY and headers == site.other.headers:
                 assert response.json()["type"] == "urn:ouvidor:people_only", (route, response.text)
+            elif route.path in NOTHING_THERE:
+                assert told_code(response) == NOTHING_THERE[route.path], (route, response.text)
             else:
                 assert response.is_success, (route, response.text)
             told = response.text.replace(response.request.url.path, "")
@@ -233,6 +240,8 @@ async def test_what_changes_something_leaves_an_entry(rt: Runtime, site: Site, c
 
 CLAIM = "/api/v1/conversations/{conversation_id}/claim"
 BEFORE = {
+    "/api/v1/comments/{comment_id}/correction": ("/api/v1/comments/{comment_id}/confirm",),
+    "/api/v1/comments/{comment_id}/list": ("/api/v1/comments/{comment_id}/skip",),
     "/api/v1/conversations/{conversation_id}/release": (CLAIM,),
     "/api/v1/conversations/{conversation_id}/reopen": (CLAIM, "/api/v1/conversations/{conversation_id}/close"),
 }

@@ -43,7 +43,6 @@ from ouvidor.analysis.batch_advance import advance_batches
 from ouvidor.analysis.batch_results import store_rows
 from ouvidor.analysis.batches import (
     BatchOut,
-    ProviderUnreachable,
     estimate_batches,
     list_batches,
     order_batches,
@@ -55,7 +54,7 @@ from ouvidor.analysis.runs import RunOut, cancel_run, list_runs, pause_run, read
 from ouvidor.analysis.work import work_off
 from ouvidor.conversations.models import Conversation
 from ouvidor.engines.base import Usage
-from ouvidor.engines.batches import BatchesUnsupported, BatchLimits, BatchRow, NoProvider
+from ouvidor.engines.batches import BatchesUnsupported, BatchLimits, BatchRow, NoProvider, ProviderUnreachable
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.prompts.store import save_prompt
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime, utc_now

@@ -81,6 +81,8 @@ def test_help_names_every_command() -> None:
         "knowledge",
         "conversations",
         "analyse",
+        "comments",
+        "classify",
         "ask",
         "model",
         "prompts",

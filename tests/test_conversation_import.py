@@ -36,12 +36,13 @@ from ouvidor.conversations.import_command import (
 )
 from ouvidor.conversations.import_database import Layout, SourceUnfit, SourceUnreachable
 from ouvidor.conversations.import_files import open_stream
-from ouvidor.conversations.import_reading import LONGEST_LINE, FileReading, Row, UnreadableConversations
+from ouvidor.conversations.import_reading import FileReading, Row, UnreadableConversations
 from ouvidor.conversations.import_report import LISTED, ImportReport
 from ouvidor.conversations.imported import ConversationRow, Told, dated, first_new
 from ouvidor.conversations.imports import import_conversations
 from ouvidor.conversations.models import Author, Conversation, Message
 from ouvidor.conversations.overview import read_overview
+from ouvidor.conversations.text_files import LONGEST_LINE, UnreadableText
 from ouvidor.csv_cells import neutralised
 from ouvidor.errors import Fault
 from ouvidor.postgres import EmbeddedPostgres
@@ -529,7 +530,7 @@ def test_other_encodings_are_told_or_read_as_named() -> None:
         assert fit(content.encode(encoding), reading)[0].said[0].text == "Não há açúcar"
     talk = json.dumps({"id": 1, "turns": [{"role": "user", "text": "açúcar"}]}, ensure_ascii=False)
     assert "is not UTF-8 text" in broken(talk.encode("latin-1"))[0]
-    with pytest.raises(UnreadableConversations, match="No encoding is called"):
+    with pytest.raises(UnreadableText, match="No encoding is called"):
         read("", FileReading(encoding="klingon"))
 
 

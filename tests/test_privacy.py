@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy import text as sql
 
 from ouvidor.accounts.access import Caller
-from ouvidor.accounts.audit import Actor
+from ouvidor.accounts.audit import SYSTEM, Actor
 from ouvidor.accounts.models import AuditEntry, Project
 from ouvidor.accounts.permissions import Permission
 from ouvidor.agent.reply import Draft
@@ -28,10 +29,12 @@ from ouvidor.db import new_id
 from ouvidor.engines.base import Engine
 from ouvidor.engines.calls import CallRecord
 from ouvidor.engines.scripted import Held, ScriptedEngine
+from ouvidor.feedback.intake import begin_job, take_in
+from ouvidor.feedback.told import Told
 from ouvidor.jobs import enqueue
 from ouvidor.monitoring.models import EngineCall
 from ouvidor.privacy.erase import carry_out_erasure, order_erasure
-from ouvidor.privacy.export import sweep_old_exports
+from ouvidor.privacy.export import make_export, sweep_old_exports
 from ouvidor.privacy.models import DataExport, Erasure
 from ouvidor.privacy.purge import CHUNK
 from ouvidor.privacy.retention import begin_night, erase_silent
@@ -201,6 +204,7 @@ async def test_an_erased_customer_is_in_no_table_any_more(rt: Runtime, site: Sit
     assert receipt["counts"] == {
         "conversations": 2,
         "messages": 5,
+        "comments": 0,
         "turns": 2,
         "sections": receipt["counts"]["sections"],
         "answers": 1,
@@ -570,3 +574,63 @@ async def test_retention_goes_on_with_the_receipt_it_began(rt: Runtime, site: Si
         rows = (await session.execute(select(Erasure))).scalars().all()
     assert [(row.id, row.state, row.counts["conversations"]) for row in rows] == [(receipt, "done", CHUNK + 10)]
     assert clock.now - rows[0].requested_at > timedelta(days=1)
+
+
+WROTE = "wombat-like praise for the breakfast"
+
+
+async def comment(rt: Runtime, client: httpx.AsyncClient, tenant: Tenant, author: str, key: str = "") -> None:
+    """One comment that is stored, and one that waits in a job; both leave a trace."""
+    body = {"comments": [{"text": WROTE, "author": author, "id": f"comment-{author}"}]}
+    headers = tenant.headers | ({"Idempotency-Key": key} if key else {})
+    answer = await client.post("/api/v1/comments", json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    later = [Told(f"{WROTE} {number}", author=author) for number in range(2)]
+    await begin_job(rt, tenant.project, later, source="csv", actor=SYSTEM)
+    call = replace(call_about(rt, tenant, uuid4()), conversation_id=None, task="comments", prompt=WROTE, answer=WROTE)
+    rt.calls.add(call)
+    await rt.calls.flush()
+
+
+async def test_a_customers_comments_go_as_well(rt: Runtime, site: Site, client: httpx.AsyncClient) -> None:
+    await comment(rt, client, site.own, "author-tapir", key="resend-3")
+    await comment(rt, client, site.other, "author-tapir")
+    order_id = await order(client, site.own, "customer", "author-tapir", EXPORTS)
+    await make_export(rt, site.own.project.id, UUID(order_id))
+    kept = await read(client, site.own, f"{EXPORTS}/{order_id}/file")
+    assert [one["content"] for one in kept["comments"]] == [WROTE]
+    assert [one["category"] for one in kept["comments"][0]["classifications"]] == ["praise"]
+
+    erasure = await order(client, site.own, "customer", "author-tapir")
+    await carry_out_erasure(rt, site.own.project.id, UUID(erasure))
+    receipt = await read(client, site.own, f"{ERASURES}/{erasure}")
+    assert (receipt["state"], receipt["counts"]["comments"], receipt["counts"]["exports"]) == ("done", 1, 1)
+    own = {"project": site.own.project.id}
+    async with rt.db.read() as session:
+        for table in ("comment", "comment_item", "comment_vector", "comment_classification", "idempotency_key"):
+            query = sql(f"select count(*) from {table} where project_id = :project")
+            assert await session.scalar(query, own) == 0, table
+        words = sql("select count(prompt), count(answer), count(*) from engine_call where project_id = :project")
+        assert tuple((await session.execute(words, own)).one()) == (0, 0, 1)
+        jobs = sql("select total, done, failed from comment_job where project_id = :project")
+        assert tuple((await session.execute(jobs, own)).one()) == (0, 0, 0)
+    await work(rt, once=True)
+    others = await read(client, site.other, "/api/v1/comments")
+    assert sorted(one["author"] for one in others["data"]) == ["author-tapir"] * 3
+    assert (await read(client, site.own, "/api/v1/comments"))["data"] == []
+
+
+async def test_old_comments_go_after_their_time(
+    rt: Runtime, site: Site, client: httpx.AsyncClient, clock: MovedClock
+) -> None:
+    await take_in(rt, site.own.project, [Told("Lovely pool!", "old", written_at=clock() - timedelta(days=400))])
+    clock.advance(days=20)
+    await take_in(rt, site.own.project, [Told("Lovely bed!", "new")])
+    async with rt.db.begin() as session:
+        await session.execute(update(Project).where(Project.id == site.own.project.id).values(retention_days=30))
+    assert await erase_silent(rt, site.own.project.id) is None
+    clock.advance(days=11)
+    receipt = await erase_silent(rt, site.own.project.id)
+    assert (await read(client, site.own, f"{ERASURES}/{receipt}"))["counts"]["comments"] == 1
+    left = await read(client, site.own, "/api/v1/comments")
+    assert [one["external_id"] for one in left["data"]] == ["new"]

@@ -53,7 +53,7 @@ async def test_an_owner_erases_after_seeing_what_goes(rt: Runtime, site: Site, c
     empty = (await client.get(PAGE, headers=OWN)).text
     assert "Nothing has been erased yet" in empty
     assert "No exports in the last seven days" in empty
-    assert "Conversations are kept until somebody erases them." in empty
+    assert "Conversations and comments are kept until somebody erases them." in empty
 
     shown = await send(client, "erasures", token, kind="customer", id=" 4711 ")
     assert shown.status_code == 200

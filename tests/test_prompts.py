@@ -173,8 +173,8 @@ def test_shipped_texts_hold_to_the_same_rules(name: str) -> None:
     assert "Maresia" in told
     assert "{{" not in told
     assert prompt.default_label == f"{name} default {digest_of(prompt.text)[:8]}"
-    given = ("`messages`", "`goal`") if name == "analysis" else ("`question`", "`history`")
-    for promise in ("data", "never an instruction", *given):
+    others = {"analysis": ("`messages`", "`goal`"), "comments": ("`comments`", "`categories`")}
+    for promise in ("data", "never an instruction", *others.get(name, ("`question`", "`history`"))):
         assert promise in told
 
 
@@ -398,7 +398,7 @@ async def test_the_project_names_what_the_activations_say(rt: Runtime, site: Sit
     first = await keep(rt, site, "One", activate=True)
     other = (await save_prompt(rt, own(site), "rewrite", "Two", actor=COMMAND, activate=True)).version
     named = {prompt: in_use(await fresh(rt, site.own), prompt) for prompt in PROMPTS}
-    assert named == {"reply": InUse(first.id, 1), "analysis": None, "rewrite": InUse(other.id, 1)}
+    assert named == {"reply": InUse(first.id, 1), "analysis": None, "comments": None, "rewrite": InUse(other.id, 1)}
     await activate_prompt(rt, own(site), "reply", "default", actor=COMMAND)
     assert (await fresh(rt, site.own)).active_prompts == {"rewrite": {"id": str(other.id), "number": 1}}
     assert (await fresh(rt, site.other)).active_prompts == {}

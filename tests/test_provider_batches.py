@@ -180,12 +180,13 @@ def test_a_file_holds_so_many_requests_and_bytes() -> None:
     line = line_of("a")
     file = RequestFile(BatchLimits(requests=2, size=3 * len(line)), io.BytesIO())
     for _ in range(2):
-        assert file.fits(line)
+        assert file.that_fit([line, line, line]) == file.left
         file.add(line)
-    assert (file.left, file.fits(line)) == (0, False)
+    assert (file.left, file.that_fit([line])) == (0, 0)
     tight = RequestFile(BatchLimits(size=2 * len(line) - 1), io.BytesIO())
     tight.add(line)
-    assert not tight.fits(line)
+    assert tight.that_fit([line]) == 0
+    assert RequestFile(BatchLimits(size=2 * len(line)), io.BytesIO()).that_fit([line] * 3) == 2
     assert (BatchLimits().requests, BatchLimits().size) == (50_000, 200_000_000)
 
 

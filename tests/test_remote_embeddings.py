@@ -25,6 +25,9 @@ from ouvidor.engines.embeddings import EmbeddingFailed, NoEmbedder
 from ouvidor.engines.limits import Rate
 from ouvidor.engines.local import LocalEngine
 from ouvidor.engines.remote_embeddings import MOST_CHARACTERS, MOST_TEXTS, RemoteEmbedder
+from ouvidor.feedback.intake import take_in
+from ouvidor.feedback.told import Told
+from ouvidor.feedback.vectors import embed_comments
 from ouvidor.knowledge.catch_up import leave_index_jobs
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.search import search
@@ -417,6 +420,19 @@ async def test_a_customers_data_leave_masked_where_the_project_masks(open_on: Op
     (given,) = server.requests[-1].body["input"]
     assert ("ana@example.com" in given) is not masks
     assert "where is my breakfast?" in given
+
+
+@pytest.mark.parametrize("masks", [True, False])
+async def test_comments_leave_masked_where_the_project_masks(open_on: OpenOn, *, masks: bool) -> None:
+    with LlmServer() as server:
+        async with open_on(server) as rt:
+            tenant = await build_tenant(rt, "hotel", mask_personal_data=masks)
+            server.requests.clear()
+            await take_in(rt, tenant.project, [Told("Write to ana@example.com, the breakfast was lovely!")])
+            await embed_comments(rt, tenant.project.id)
+    given = [text for request in server.requests for text in request.body["input"] if "lovely" in text]
+    assert given
+    assert all(("ana@example.com" in text) is not masks for text in given)
 
 
 async def test_what_it_took_is_recorded_for_the_project(open_on: OpenOn) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouvidor.text import WINDOW_WORDS, Language, detect_language, fold, sentences, terms, windows
+from ouvidor.text import WINDOW_WORDS, Language, detect_language, fold, language_of_script, sentences, terms, windows
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,28 @@ def test_the_language_of_a_short_query_is_found_against_the_default(text: str, l
 def test_without_evidence_the_default_language_stands(text: str) -> None:
     assert detect_language(text, "pt") == "pt"
     assert detect_language(text, "en") == "en"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("素晴らしい歌でした", "ja"),
+        ("정말 좋아요!", "ko"),
+        ("服务很好", "zh"),
+        ("Очень хорошо, спасибо", "ru"),
+        ("خدمة رائعة", "ar"),
+        ("שירות מצוין", "he"),
+        ("Πολύ καλό", "el"),
+        ("बहुत अच्छा गाना", "hi"),
+        ("Ouvi Катюша e gostei muito do show de vocês", None),
+        ("O som é ótimo 🎉", None),
+        ("ok 123", None),
+        ("🎉🎉", None),
+        ("", None),
+    ],
+)
+def test_a_script_tells_the_language_where_a_third_of_the_letters_are_its_own(text: str, language: str | None) -> None:
+    assert language_of_script(text) == language
 
 
 def test_folding_drops_case_and_accents() -> None:

@@ -24,11 +24,13 @@ from ouvidor.analysis import read_api as analyses_api
 from ouvidor.analysis import runs_api as analysis_runs_api
 from ouvidor.compat import analysis as compat_analysis
 from ouvidor.compat import auth as compat_auth
+from ouvidor.compat import comments as compat_comments
 from ouvidor.compat import openai as compat_openai
 from ouvidor.compat import openai_errors
 from ouvidor.conversations import api as conversations_api
 from ouvidor.conversations import desk_api, imports_api
 from ouvidor.errors import OuvidorError
+from ouvidor.feedback import find_api, intake_api, learn_api, taxonomy_api
 from ouvidor.knowledge import api as knowledge_api
 from ouvidor.logs import REQUEST_ID
 from ouvidor.migrations.run import newest_form
@@ -109,6 +111,11 @@ def create_app(rt: Runtime, *, worker_inside: bool = False) -> FastAPI:
         analysis_runs_api,
         analyses_api,
         compat_analysis,
+        taxonomy_api,
+        intake_api,
+        learn_api,
+        find_api,
+        compat_comments,
     ):
         app.include_router(api.router)
     add_pages(app)

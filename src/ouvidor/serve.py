@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from ouvidor.accounts.projects import project_named
 from ouvidor.agent.answer import answer
 from ouvidor.app import create_app
-from ouvidor.demo.load import COMPANIES, DemoAccess, load_demo
+from ouvidor.demo.load import COMPANIES, EVERY, DemoAccess, load_demo
 from ouvidor.errors import Misconfigured
 from ouvidor.live import Changes
 from ouvidor.logs import configure_logging
@@ -92,7 +92,7 @@ async def _say_where(rt: Runtime, access: DemoAccess | None) -> None:
     if access is None:
         return
     console.print(f"Sign in as [bold]{access.username}[/bold] with the password [bold]{access.password}[/bold]")
-    for company in COMPANIES:
+    for company in EVERY:
         console.print(f"API key of {company.name} ({company.title}): {access.keys[company.name]}")
     company = COMPANIES[0]
     body = {

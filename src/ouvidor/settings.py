@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     analysis_concurrency: int = Field(
         default=16, ge=1, le=512, description="Conversations under analysis at once, over all workers together."
     )
+    comments_concurrency: int = Field(
+        default=8,
+        ge=1,
+        le=512,
+        description="Calls of a language model about comments at once, over all workers together.",
+    )
     stalled_seconds: int = Field(
         default=20, ge=1, le=600, description="After how long without a sign of life a worker's job is taken up again."
     )

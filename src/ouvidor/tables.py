@@ -5,6 +5,7 @@ from ouvidor.analysis import models as analysis
 from ouvidor.conversations import models as conversations
 from ouvidor.db import Base
 from ouvidor.engines import limits
+from ouvidor.feedback import models as feedback
 from ouvidor.knowledge import models as knowledge
 from ouvidor.monitoring import models as monitoring
 from ouvidor.privacy import models as privacy
@@ -17,6 +18,7 @@ __all__ = [
     "accounts",
     "analysis",
     "conversations",
+    "feedback",
     "knowledge",
     "limits",
     "monitoring",

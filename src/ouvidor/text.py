@@ -99,6 +99,20 @@ _PT_LETTERS = re.compile(r"[ãõçáéíóúâêôà]")
 _PT_SHAPES = re.compile(r"(?:lh|nh|ca[os]|coes|cao|mente|dade|eiro|eira|[aei]r|inho|inha|ei|ou)$|lh|nh|qu[ei]")
 _EN_SHAPES = re.compile(r"(?:ing|ed|ly|tion|ness|ment|ight|ough|ck|[^aeiouslmrzn])$|th|sh|w|k|ee|oo|y")
 
+_SCRIPTS = (
+    ("ja", re.compile(r"[\u3040-\u30ff]")),
+    ("ko", re.compile(r"[\uac00-\ud7af]")),
+    ("zh", re.compile(r"[\u4e00-\u9fff]")),
+    ("ru", re.compile(r"[\u0400-\u04ff]")),
+    ("ar", re.compile(r"[\u0600-\u06ff]")),
+    ("he", re.compile(r"[\u0590-\u05ff]")),
+    ("el", re.compile(r"[\u0370-\u03ff]")),
+    ("hi", re.compile(r"[\u0900-\u097f]")),
+)
+_LOWEST_SCRIPT = "\u0370"
+_SHARE_OF_SCRIPT = 1 / 3
+_LETTER = re.compile(r"[^\W\d_]")
+
 
 def fold(text: str) -> str:
     """Lower-case without accents: "Ação" becomes "acao"; typographic apostrophes become plain ones."""
@@ -128,6 +142,20 @@ def detect_language(text: str, default: Language) -> Language:
     if portuguese == english:
         return default
     return "pt" if portuguese > english else "en"
+
+
+def language_of_script(text: str) -> str | None:
+    """The language, as ISO 639-1, in whose script a third of the letters stand; None for Latin and unknown scripts.
+
+    Of languages that share a script the one that most people write is named.
+    """
+    if text.isascii() or max(text) < _LOWEST_SCRIPT:
+        return None
+    letters = "".join(_LETTER.findall(text))
+    for language, script in _SCRIPTS:
+        if letters and len(script.findall(letters)) >= _SHARE_OF_SCRIPT * len(letters):
+            return language
+    return None
 
 
 @lru_cache(maxsize=16384)

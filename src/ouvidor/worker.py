@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from uuid import UUID
 
 from procrastinate import App, JobContext, RetryStrategy
@@ -13,11 +12,21 @@ from ouvidor.accounts.signins import sweep_signins
 from ouvidor.accounts.throttle import sweep_attempts
 from ouvidor.accounts.tokens import sweep_families
 from ouvidor.analysis.batch_advance import advance_batches
-from ouvidor.analysis.batches import BATCH_JOB
 from ouvidor.analysis.jobs import SWEEP_JOB
 from ouvidor.analysis.jobs import sweep as sweep_for_analysis
 from ouvidor.analysis.work import Analyst, work_off
 from ouvidor.conversations.abandoned import return_abandoned
+from ouvidor.engines.batches import BATCH_JOB
+from ouvidor.feedback.batches import advance_comment_batches
+from ouvidor.feedback.learning import RETRAIN_JOB, retrain
+from ouvidor.feedback.moves import PREVIEW_JOB, make_preview
+from ouvidor.feedback.upkeep import INDEX_JOB as INDEX_COMMENTS_JOB
+from ouvidor.feedback.upkeep import begin_night as begin_night_of_comments
+from ouvidor.feedback.upkeep import give_back
+from ouvidor.feedback.uploads import sweep_uploads
+from ouvidor.feedback.vectors import embed_comments, leave_vector_jobs
+from ouvidor.feedback.work import Commenter
+from ouvidor.feedback.work import work_off as work_off_comments
 from ouvidor.knowledge.catch_up import leave_index_jobs
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.store import INDEX_JOB
@@ -42,14 +51,19 @@ def add_jobs(app: App, settings: Settings) -> None:
         return
     retry = RetryStrategy(max_attempts=MOST_ATTEMPTS, exponential_wait=2)
     app.task(name=INDEX_JOB, pass_context=True, retry=retry)(index)
+    app.task(name=INDEX_COMMENTS_JOB, pass_context=True, retry=retry)(index_comments)
     app.task(name=ERASE_JOB, pass_context=True, retry=retry)(erase)
     app.task(name=EXPORT_JOB, pass_context=True, retry=retry)(export)
     app.task(name=RETENTION_JOB, pass_context=True, retry=retry)(retain)
+    app.task(name=PREVIEW_JOB, pass_context=True, retry=retry)(preview_taxonomy)
+    app.task(name=RETRAIN_JOB, pass_context=True, retry=retry)(learn_corrections)
     for name, deed, cron in (
         ("jobs.rescue", rescue, "* * * * * */10"),
         ("conversations.abandoned", return_to_queue, "* * * * *"),
         (SWEEP_JOB, sweep_analyses, settings.analysis_cron),
         (BATCH_JOB, watch_batches, "* * * * * */30"),
+        ("comments.tidy", give_back_comments, EVERY_MINUTE),
+        ("comments.night", look_after_comments, "37 4 * * *"),
         ("knowledge.catch_up", catch_up, "*/5 * * * *"),
         ("accounts.sweep", sweep, "17 * * * *"),
         ("privacy.sweep", sweep_exports, "47 * * * *"),
@@ -62,6 +76,11 @@ def add_jobs(app: App, settings: Settings) -> None:
 async def index(context: JobContext, project: str) -> None:
     """Vectors and profile of what an import changed."""
     await index_knowledge(_runtime(context), UUID(project))
+
+
+async def index_comments(context: JobContext, project: str) -> None:
+    """What makes many comments quick to find: vectors where they are missing, and the index over many."""
+    await embed_comments(_runtime(context), UUID(project))
 
 
 async def erase(context: JobContext, project: str, erasure: str) -> None:
@@ -77,6 +96,11 @@ async def export(context: JobContext, project: str, export: str) -> None:
 async def retain(context: JobContext, project: str) -> None:
     """Erase what a project has kept for long enough."""
     await erase_silent(_runtime(context), UUID(project))
+
+
+async def learn_corrections(context: JobContext, project: str, model: str) -> None:
+    """A training of a project's classifier of comments that somebody ordered."""
+    await retrain(_runtime(context), UUID(project), UUID(model))
 
 
 async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
@@ -107,11 +131,31 @@ async def sweep_analyses(context: JobContext, timestamp: int) -> None:  # noqa: 
 async def watch_batches(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
     """Take the provider's batches as far as they go now."""
     await advance_batches(_runtime(context))
+    await advance_comment_batches(_runtime(context))
+
+
+async def preview_taxonomy(context: JobContext, project: str, number: int) -> None:
+    """What another version of a taxonomy would move, as somebody ordered."""
+    await make_preview(_runtime(context), UUID(project), number)
+
+
+async def give_back_comments(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Give back the comments that dead workers held, forget those of cancelled jobs, and files kept for an hour."""
+    rt = _runtime(context)
+    await give_back(rt)
+    async with rt.db.begin() as session:
+        await sweep_uploads(session, rt.clock())
+
+
+async def look_after_comments(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
+    """Forget what old jobs of comments were made of, and see that comments are quick to find."""
+    await begin_night_of_comments(_runtime(context))
 
 
 async def catch_up(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
     """Have vectors made that a change of the model, or a failure of its server, has left to be made."""
     await leave_index_jobs(_runtime(context))
+    await leave_vector_jobs(_runtime(context))
 
 
 async def sweep(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - Procrastinate gives it
@@ -142,21 +186,28 @@ async def begin_retention(context: JobContext, timestamp: int) -> None:  # noqa:
 
 
 async def work(rt: Runtime, *, once: bool = False) -> None:
-    """Run jobs and analyse conversations until cancelled; with `once` until none is left.
+    """Run jobs, analyse conversations and classify comments until cancelled; with `once` until none is left.
 
     A lost database is waited for.
     """
     if once:
         await _run_jobs(rt, once=True)
         await work_off(rt)
+        await work_off_comments(rt)
+        await _run_jobs(rt, once=True)
         return
-    analysing = asyncio.create_task(_analyse(rt))
+    pools = [asyncio.create_task(_analyse(rt)), asyncio.create_task(_classify(rt))]
     try:
         await _run_jobs(rt, once=False)
     finally:
-        analysing.cancel()
-        with suppress(asyncio.CancelledError):
-            await analysing
+        for pool in pools:
+            pool.cancel()
+        await asyncio.gather(*pools, return_exceptions=True)
+
+
+async def run_queue(rt: Runtime) -> None:
+    """Run the jobs of the queue until none is left that could be run now."""
+    await _run_jobs(rt, once=True)
 
 
 async def _analyse(rt: Runtime) -> None:
@@ -176,6 +227,16 @@ async def _analyse(rt: Runtime) -> None:
         await asyncio.sleep(1)
 
 
+async def _classify(rt: Runtime) -> None:
+    """Take part in classifying comments until cancelled."""
+    while True:
+        try:
+            await Commenter(rt).work()
+        except Exception:
+            log.exception("Classifying comments broke off and begins again in a second.")
+        await asyncio.sleep(1)
+
+
 async def _run_jobs(rt: Runtime, *, once: bool) -> None:
     add_jobs(rt.jobs, rt.settings)
     begun, stalled = False, rt.settings.stalled_seconds
@@ -190,7 +251,7 @@ async def _run_jobs(rt: Runtime, *, once: bool) -> None:
                 install_signal_handlers=False,
                 update_heartbeat_interval=min(LONGEST_HEARTBEAT_SECONDS, stalled / HEARTBEATS_BEFORE_STALLED),
                 stalled_worker_timeout=stalled,
-                shutdown_graceful_timeout=3,
+                shutdown_graceful_timeout=None if once else 3,  # pyright: ignore[reportArgumentType] - None: it is waited for
                 fetch_job_polling_interval=1,
                 delete_jobs="successful",
                 additional_context={"runtime": rt},

@@ -52,6 +52,10 @@ class Subject:
         "export",
         "prompt",
         "analysis_run",
+        "comment_job",
+        "comment",
+        "taxonomy",
+        "comment_model",
     ]
     id: UUID
 

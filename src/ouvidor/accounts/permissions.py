@@ -11,12 +11,16 @@ class Permission(StrEnum):
     KNOWLEDGE_READ = "knowledge:read"
     CONVERSATIONS_READ = "conversations:read"
     ANALYSES_READ = "analyses:read"
+    COMMENTS_READ = "comments:read"
     PROMPTS_READ = "prompts:read"
     USAGE_READ = "usage:read"
     ANSWER = "answer"
     CONVERSATIONS_REPLY = "conversations:reply"
     CONVERSATIONS_MANAGE = "conversations:manage"
     ANALYSES_RUN = "analyses:run"
+    COMMENTS_WRITE = "comments:write"
+    COMMENTS_CORRECT = "comments:correct"
+    COMMENTS_MANAGE = "comments:manage"
     KNOWLEDGE_WRITE = "knowledge:write"
     PROMPTS_WRITE = "prompts:write"
     PROJECT_WRITE = "project:write"
@@ -45,14 +49,16 @@ _VIEWER = frozenset(
         Permission.KNOWLEDGE_READ,
         Permission.CONVERSATIONS_READ,
         Permission.ANALYSES_READ,
+        Permission.COMMENTS_READ,
     }
 )
-_AGENT = _VIEWER | {Permission.ANSWER, Permission.CONVERSATIONS_REPLY}
+_AGENT = _VIEWER | {Permission.ANSWER, Permission.CONVERSATIONS_REPLY, Permission.COMMENTS_CORRECT}
 _AUDITOR = _VIEWER | {
     Permission.MEMBERS_READ,
     Permission.AUDIT_READ,
     Permission.PROMPTS_READ,
     Permission.USAGE_READ,
+    Permission.COMMENTS_CORRECT,
 }
 _MANAGER = (
     _AGENT
@@ -60,6 +66,8 @@ _MANAGER = (
     | {
         Permission.CONVERSATIONS_MANAGE,
         Permission.ANALYSES_RUN,
+        Permission.COMMENTS_WRITE,
+        Permission.COMMENTS_MANAGE,
         Permission.KNOWLEDGE_WRITE,
         Permission.PROMPTS_WRITE,
         Permission.PROJECT_WRITE,

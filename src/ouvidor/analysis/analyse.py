@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Literal, cast
 from uuid import UUID
 
@@ -12,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.analysis.addressed import without_addresses
-from ouvidor.analysis.budget import LINE_TOKENS, Prices, prices_of
+from ouvidor.analysis.budget import LINE_TOKENS
 from ouvidor.analysis.local.rate import VERSION as LOCAL_VERSION
 from ouvidor.analysis.task import ANALYSE
 from ouvidor.analysis.transcript import Line, Transcript
 from ouvidor.analysis.verdict import Verdict, grounded_in
-from ouvidor.engines.base import Brief, Effort, Usage
+from ouvidor.engines.base import Brief
 from ouvidor.engines.local import LOCAL
-from ouvidor.engines.prices import cost_of
+from ouvidor.engines.spending import Spent, spent_on
 from ouvidor.engines.tokens import estimate_tokens, tokens_for_data
 from ouvidor.prompts.active import brief
 from ouvidor.runtime import Runtime
@@ -63,16 +62,6 @@ class Conversation:
     def covers(self) -> int:
         """The position of the last message that was read."""
         return self.transcript.lines[-1].position
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a call took: tokens, and dollars where the price is known."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: Decimal | None = None
-    prices: Prices | None = None
 
 
 @dataclass(frozen=True)
@@ -167,21 +156,8 @@ async def judge(rt: Runtime, project: Project, conversation: Conversation) -> Ju
     known = await brief(rt, project, ANALYSE.name, {"company": project.title}, conversation_id=conversation.id)
     prepared = prepare(conversation, known, tokens_for_data(ANALYSE, known.prompt, rt.settings.llm_context_tokens))
     outcome = await rt.engine.run(ANALYSE, prepared.transcript, prepared.brief)
-    return prepared.judged(outcome.output, outcome.model, spent_on(outcome.model, outcome.effort, rt))
-
-
-def spent_on(model: str, effort: Effort, rt: Runtime) -> Spent:
-    """What this effort of this model took, by the list prices of the day; nothing and no price where it is local."""
-    if model == LOCAL:
-        return Spent(cost=Decimal(0), prices=Prices(Decimal(0), Decimal(0)))
-    usage = effort.usage or Usage()
-    address = rt.settings.llm_base_url
-    return Spent(
-        input_tokens=usage.input + usage.cache_read + usage.cache_write,
-        output_tokens=usage.output + usage.reasoning,
-        cost=cost_of(model, effort.usage, address),
-        prices=prices_of(model, address),
-    )
+    spent = spent_on(outcome.model, outcome.effort.usage, rt.settings)
+    return prepared.judged(outcome.output, outcome.model, spent)
 
 
 def fitted(transcript: Transcript, tokens: int) -> Transcript:

@@ -1,30 +1,18 @@
-"""The provider's batches on their way: those under way are taken further, and new ones begun for runs that wait."""
-
-import logging
-from uuid import UUID
+"""The provider's batches of analyses on their way: those under way are taken further, new ones begun for runs."""
 
 from sqlalchemy import select, text
 
-from ouvidor.analysis.batch_filling import new_batch, waiting_run
-from ouvidor.analysis.batch_steps import BatchWork
+from ouvidor.analysis.batch_cargo import Analyses
 from ouvidor.analysis.claim import LOCK
-from ouvidor.analysis.models import AnalysisBatch, AnalysisRun, BatchState, RunKind, RunState
+from ouvidor.analysis.models import AnalysisBatch, AnalysisRun, RunKind, RunState
 from ouvidor.analysis.opening import OPEN, end_if_empty
+from ouvidor.engines.batch_cargo import Shipping
+from ouvidor.engines.batch_rows import BatchState
+from ouvidor.engines.batch_work import advance_all
 from ouvidor.engines.batches import BatchLimits, open_batches
 from ouvidor.runtime import Runtime
 
 OPENAI_LIMITS = BatchLimits()
-
-DUE_BATCHES = text("select id from analysis_batch where state <> 'closed' and next_at <= :now order by created_at, id")
-READY_RUNS = text("""
-select r.id from analysis_run r join project p on p.id = r.project_id
-where r.kind = 'batch' and not p.analysis_paused
-    and (r.state = 'running' or r.state = 'paused' and r.paused_for in ('budget', 'price_unknown'))
-    and exists (select from analysis_item i where i.run_id = r.id and i.state = 'pending' and i.due_at <= :now)
-    and not exists (select from analysis_batch b where b.run_id = r.id and b.state in ('filling', 'uploaded'))
-order by r.id
-""")
-"""With a batch that is not under way yet, a second one would meet the same trouble."""
 
 CLEAR_UP = text("""
 delete from analysis_batch_request q using analysis_batch b, analysis_run r
@@ -32,33 +20,17 @@ where b.id = q.batch_id and r.id = b.run_id and b.state = 'closed' and r.state i
 """)
 """How often a conversation went into a batch matters while its run is open."""
 
-log = logging.getLogger(__name__)
-
 
 async def advance_batches(rt: Runtime, limits: BatchLimits = OPENAI_LIMITS) -> None:
-    """Take every batch as far as it goes now, and begin those that runs wait for; to be called again and again.
+    """Take every batch of analyses as far as it goes now, and begin those that runs wait for; to be called repeatedly.
 
     Any number of processes may do so at once, and each may die at any point.
     """
     if rt.settings.llm_model is None or not await _anything_open(rt):
         return
     async with open_batches(rt.settings) as provider:
-        for batch_id in await _to_advance(rt):
-            await _advance(BatchWork(rt, provider, limits, batch_id))
-        for run_id in await _ready_runs(rt):
-            while (batch_id := await _begin(rt, run_id)) is not None:
-                await _advance(BatchWork(rt, provider, limits, batch_id))
-                if await _still_there(rt, batch_id) not in {BatchState.SUBMITTED, BatchState.CLOSED}:
-                    break
+        await advance_all(Shipping(rt.db, rt.clock, rt.settings.stalled_seconds, provider, limits, Analyses(rt)))
     await _end_empty(rt)
-
-
-async def _advance(work: BatchWork) -> None:
-    """What goes wrong with one batch keeps no other from going on."""
-    try:
-        await work.advance()
-    except Exception:
-        log.exception("A batch could not be taken further; it is tried again.")
 
 
 async def _anything_open(rt: Runtime) -> bool:
@@ -68,37 +40,6 @@ async def _anything_open(rt: Runtime) -> bool:
         return (await session.execute(waiting)).first() is not None or (
             await session.execute(unclosed)
         ).first() is not None
-
-
-async def _to_advance(rt: Runtime) -> list[UUID]:
-    async with rt.db.read() as session:
-        return list((await session.execute(DUE_BATCHES, {"now": rt.clock()})).scalars())
-
-
-async def _ready_runs(rt: Runtime) -> list[UUID]:
-    async with rt.db.read() as session:
-        return list((await session.execute(READY_RUNS, {"now": rt.clock()})).scalars())
-
-
-async def _begin(rt: Runtime, run_id: UUID) -> UUID | None:
-    """A new batch of this run, if it still waits for one."""
-    async with rt.db.begin() as session:
-        await session.execute(LOCK)
-        ready = list((await session.execute(READY_RUNS, {"now": rt.clock()})).scalars())
-        run = await waiting_run(session, run_id) if run_id in ready else None
-        if run is None:
-            return None
-        batch = new_batch(rt, run)
-        session.add(batch)
-        await session.flush()
-        return batch.id
-
-
-async def _still_there(rt: Runtime, batch_id: UUID) -> str | None:
-    """The batch's state, or None where there was nothing for it."""
-    async with rt.db.read() as session:
-        query = select(AnalysisBatch.state).where(AnalysisBatch.id == batch_id)
-        return (await session.execute(query)).scalar_one_or_none()
 
 
 async def _end_empty(rt: Runtime) -> None:

@@ -10,16 +10,18 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
-from ouvidor.analysis.analyse import Conversation, Prepared, Spent, prepare, read_conversations
+from ouvidor.analysis.analyse import Conversation, Prepared, prepare, read_conversations
 from ouvidor.analysis.batch_costs import batch_terms
 from ouvidor.analysis.budget import BUDGET, PRICE_UNKNOWN, Terms, affordable
 from ouvidor.analysis.claim import LEASE, LOCK, Taken
-from ouvidor.analysis.models import AnalysisBatch, AnalysisRun, BatchState, RunState
+from ouvidor.analysis.models import AnalysisBatch, AnalysisRun, RunState
 from ouvidor.analysis.store import EMPTY, Failed, hand_back, store
 from ouvidor.analysis.task import ANALYSE
 from ouvidor.engines.asking import Question, question_of
 from ouvidor.engines.base import Brief
+from ouvidor.engines.batch_rows import BatchState
 from ouvidor.engines.batches import RequestFile, request_line
+from ouvidor.engines.spending import Spent
 from ouvidor.engines.tokens import tokens_for_data
 from ouvidor.prompts.active import brief
 from ouvidor.runtime import Runtime
@@ -134,7 +136,7 @@ class Filling:
         async with self._rt.db.read() as session:
             found = await read_conversations(session, [one.conversation_id for one in group], goals)
         made = await asyncio.to_thread(self._requests, group, found, known, tokens)
-        fit = self._that_fit(made)
+        fit = made[: self._file.that_fit([one.line for one in made])]
         hopeless = [Failed(one, EMPTY, Spent(), called=False, hopeless=True) for one in group if not _has(found, one)]
         if made[len(fit) :] and not self._file.requests and not fit:
             hopeless.append(Failed(made[0].taken, "too_large", Spent(), called=False, hopeless=True))
@@ -160,14 +162,6 @@ class Filling:
                 line = request_line(key, model, question, ANALYSE.name, ANALYSE.output)
                 made.append(Request(taken, conversation, digest_of(question), line))
         return made
-
-    def _that_fit(self, made: Sequence[Request]) -> list[Request]:
-        size, requests = self._file.size, self._file.requests
-        for count, one in enumerate(made):
-            size, requests = size + len(one.line), requests + 1
-            if size > self._file.limits.size or requests > self._file.limits.requests:
-                return list(made[:count])
-        return list(made)
 
     def _values(self, fit: Sequence[Request]) -> dict[str, object]:
         return {

@@ -12,18 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.analysis.analyse import Conversation, prepare, read_conversations
-from ouvidor.analysis.batch_costs import spent_in_batch
 from ouvidor.analysis.batch_filling import asked_of, digest_of
 from ouvidor.analysis.claim import Taken
 from ouvidor.analysis.models import AnalysisBatch
 from ouvidor.analysis.store import EMPTY, HOLD, Done, Failed, Finished, store
 from ouvidor.analysis.task import ANALYSE
-from ouvidor.analysis.work import OUR_ERROR, REFUSED
-from ouvidor.engines.base import Brief, FaultKind
+from ouvidor.analysis.work import OUR_ERROR
+from ouvidor.engines.base import Brief
 from ouvidor.engines.batches import BatchRow
 from ouvidor.engines.calls import CallRecord
-from ouvidor.engines.local import LOCAL
+from ouvidor.engines.spending import spent_on
 from ouvidor.engines.structured import Unusable, parse
+from ouvidor.pool import REFUSED
 from ouvidor.runtime import Runtime
 
 OUTDATED = "outdated"
@@ -112,15 +112,14 @@ def _finished(
     rt: Runtime, batch: AnalysisBatch, sent: _Sent, conversation: Conversation | None, row: BatchRow
 ) -> Finished:
     """The verdict that the row holds, or why there is none."""
-    model = row.model if row.model not in {"", LOCAL} else batch.model
-    spent = spent_in_batch(rt, model, row.usage)
+    model = row.made_by(batch.model)
+    spent = spent_on(model, row.usage, rt.settings, batch=True)
     if row.fault is not None:
         return Failed(sent.taken, row.fault, spent)
     as_sent = None if conversation is None else _as_sent(conversation, sent)
     if as_sent is None:
         return Failed(sent.taken, EMPTY, spent, hopeless=True)
-    known = Brief(project_id=batch.project_id, version=batch.prompt_version, label=batch.version, mask=batch.masked)
-    prepared = prepare(as_sent, known, batch.tokens)
+    prepared = prepare(as_sent, _brief_of(batch), batch.tokens)
     question = asked_of(prepared)
     if digest_of(question) != sent.digest:
         return Failed(sent.taken, OUTDATED, spent, counts=False)
@@ -164,6 +163,11 @@ async def _store(rt: Runtime, batch: AnalysisBatch, project: Project, answers: S
         rt.calls.add(_record(rt, batch, one))
 
 
+def _brief_of(batch: AnalysisBatch) -> Brief:
+    """What went along with its requests, but for the prompt's words."""
+    return Brief(project_id=batch.project_id, version=batch.prompt_version, label=batch.version, mask=batch.masked)
+
+
 async def _store_together(rt: Runtime, batch: AnalysisBatch, answers: Sequence[_Answer]) -> list[_Answer]:
     ids = [one.finished.taken.conversation_id for one in answers]
     async with rt.db.begin() as session:
@@ -181,22 +185,14 @@ async def _count(session: AsyncSession, batch_id: UUID, answered: int, stored: i
 
 
 def _record(rt: Runtime, batch: AnalysisBatch, answer: _Answer) -> CallRecord:
-    """The request as a call of the model, for whoever counts those; how long it took nobody knows."""
     finished = answer.finished
-    fault: FaultKind | None = answer.row.fault
-    if fault is None and isinstance(finished, Failed) and finished.reason == "bad_output":
-        fault = "bad_output"
-    return CallRecord(
+    unusable = isinstance(finished, Failed) and finished.reason == "bad_output"
+    return answer.row.record(
+        ANALYSE.name,
+        _brief_of(batch),
+        batch.model,
         project_id=batch.project_id,
         conversation_id=finished.taken.conversation_id,
-        turn_id=None,
-        task=ANALYSE.name,
-        model=answer.row.model if answer.row.model not in {"", LOCAL} else batch.model,
-        prompt_version=batch.prompt_version,
-        prompt_label=batch.version,
         at=rt.clock(),
-        latency=0.0,
-        fault=fault,
-        usage=answer.row.usage,
-        batch=True,
+        fault="bad_output" if unusable else None,
     )

@@ -19,13 +19,10 @@ from ouvidor.analysis.opening import end_if_empty
 from ouvidor.analysis.order import AnalysesPaused, Estimate, Order, refuse_unconfirmed
 from ouvidor.analysis.runs import RunOut, note_run, own_run, read_run
 from ouvidor.db import new_id
-from ouvidor.engines.batches import NoProvider, open_batches
-from ouvidor.engines.call_fault import CallFault
-from ouvidor.errors import Unavailable
+from ouvidor.engines.batches import BATCH_JOB, NoProvider, require_batches
 from ouvidor.jobs import enqueue
 from ouvidor.runtime import Runtime
 
-BATCH_JOB = "analysis.batches"
 RETRIES = 2
 
 WAITING = """
@@ -48,10 +45,6 @@ update analysis_item t set run_id = :run, due_at = least(t.due_at, :now), update
 from (select i.conversation_id as id {WAITING} order by c.last_message_at desc limit :most for update of i) as taken
 where t.conversation_id = taken.id
 """)  # noqa: S608 - our own words
-
-
-class ProviderUnreachable(Unavailable):
-    """The server of the language model does not say whether it takes batches; look at its key, or try again soon."""
 
 
 class BatchOut(BaseModel):
@@ -125,7 +118,7 @@ async def order_batches(rt: Runtime, project: Project, order: Order, actor: Acto
     """
     if project.analysis_paused:
         raise AnalysesPaused
-    await _require_batches(rt)
+    await require_batches(rt.settings)
     if order.again:
         refuse_unconfirmed(order, await estimate_batches(rt, project, order))
     run_id = await _list(rt, project, order, actor, retries)
@@ -144,14 +137,6 @@ async def list_batches(session: AsyncSession, project_id: UUID, *, run_id: UUID 
         query = query.where(AnalysisBatch.run_id == run_id)
     rows = (await session.execute(query.order_by(AnalysisBatch.id.desc()).limit(100))).scalars()
     return [BatchOut.model_validate(row, from_attributes=True) for row in rows]
-
-
-async def _require_batches(rt: Runtime) -> None:
-    async with open_batches(rt.settings) as provider:
-        try:
-            await provider.require()
-        except CallFault:
-            raise ProviderUnreachable from None
 
 
 async def _list(rt: Runtime, project: Project, order: Order, actor: Actor, retries: int) -> UUID:

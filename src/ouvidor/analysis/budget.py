@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import text
@@ -13,16 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.analysis.task import ANALYSE
-from ouvidor.engines.base import Usage
 from ouvidor.engines.local import LOCAL
-from ouvidor.engines.prices import cost_of
+from ouvidor.engines.spending import Prices, month_of, prices_of
 from ouvidor.engines.structured import schema_in_words
 from ouvidor.engines.tokens import BYTES_PER_TOKEN, TOKENS_PER_MESSAGE, estimate_tokens
 from ouvidor.prompts.active import brief
 from ouvidor.runtime import Runtime
 
-MILLION = Decimal(1_000_000)
-PRICED_TOKENS = 1000
 LINE_TOKENS = 16
 """What a message takes beside its words: position, speaker, marks."""
 ANSWER_TOKENS = 700
@@ -43,14 +39,6 @@ SIZES = text("""
 select conversation_id, count(*) as lines, sum(octet_length(content)) as bytes
 from message where conversation_id = any(:ids) and author <> 'system' group by conversation_id
 """)
-
-
-@dataclass(frozen=True)
-class Prices:
-    """US dollars for a million tokens read, and for a million written."""
-
-    input: Decimal
-    output: Decimal
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,7 @@ class Terms:
             return Decimal(0)
         if self.prices is None:
             return None
-        return (self.tokens(lines, size) * self.prices.input + ANSWER_TOKENS * self.prices.output) / MILLION
+        return self.prices.dollars(self.tokens(lines, size), ANSWER_TOKENS)
 
 
 @dataclass(frozen=True)
@@ -90,16 +78,6 @@ class Affordable:
 
     reserves: Mapping[UUID, Decimal]
     paused_for: str | None = None
-
-
-@lru_cache(maxsize=64)
-def prices_of(model: str, base_url: str | None, *, batch: bool = False) -> Prices | None:
-    """The list prices of this model, or within a batch; None where nobody lists it. The first call takes up to 1 s."""
-    read = cost_of(model, Usage(input=PRICED_TOKENS), base_url, batch=batch)
-    written = cost_of(model, Usage(output=PRICED_TOKENS), base_url, batch=batch)
-    if read is None or written is None:
-        return None
-    return Prices(input=read * MILLION / PRICED_TOKENS, output=written * MILLION / PRICED_TOKENS)
 
 
 async def terms_of(rt: Runtime, project: Project) -> Terms:
@@ -112,11 +90,6 @@ async def terms_of(rt: Runtime, project: Project) -> Terms:
     fixed = estimate_tokens(known.prompt) + estimate_tokens(schema) + 2 * TOKENS_PER_MESSAGE
     prices = await asyncio.to_thread(prices_of, rt.engine.name, settings.llm_base_url)
     return Terms(project, fixed, prices, settings.llm_context_tokens, free=False)
-
-
-def month_of(now: datetime) -> date:
-    """The calendar month (UTC) that a cost counts in, as its first day."""
-    return now.date().replace(day=1)
 
 
 async def spent_and_reserved(session: AsyncSession, project_id: UUID, now: datetime) -> Decimal:

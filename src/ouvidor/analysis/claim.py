@@ -15,11 +15,12 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ouvidor.analysis.budget import BUDGET, PRICE_UNKNOWN, Affordable, Terms, affordable, month_of
+from ouvidor.analysis.budget import BUDGET, PRICE_UNKNOWN, Affordable, Terms, affordable
 from ouvidor.analysis.models import AnalysisRun, RunKind, RunState
 from ouvidor.analysis.opening import end_if_empty
 from ouvidor.db import new_id
 from ouvidor.engines.local import LOCAL
+from ouvidor.engines.spending import month_of
 from ouvidor.runtime import Runtime
 from ouvidor.settings import Settings
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ouvidor.db import Base, new_id
+from ouvidor.engines.batch_rows import ProviderBatch
 
 
 class ItemState(StrEnum):
@@ -30,16 +31,6 @@ class RunState(StrEnum):
     PAUSED = "paused"
     CANCELLED = "cancelled"
     DONE = "done"
-
-
-class BatchState(StrEnum):
-    """How far we have come with a provider's batch; `closed` when nothing is left to do."""
-
-    FILLING = "filling"
-    UPLOADED = "uploaded"
-    SUBMITTED = "submitted"
-    ENDED = "ended"
-    CLOSED = "closed"
 
 
 class RunKind(StrEnum):
@@ -229,15 +220,11 @@ class AnalysisItem(Base):
     updated_at: Mapped[datetime]
 
 
-class AnalysisBatch(Base):
-    """A batch at the provider of the language model, and how far we have come with it.
+class AnalysisBatch(ProviderBatch, Base):
+    """A batch of conversations at the provider of the language model, and how far we have come with it.
 
-    Its id is the lease of its conversations and marks it at the provider. `model`, `version`, `prompt_version`,
-    `tokens` (those left for data), `goal` and `masked` are what its requests were made with, so that they can be made
-    again when the answers come. `status` is the provider's word, and `completed` how many answers it speaks of;
-    `answered` counts requests with a row in a file of results, `stored` those that gave a verdict. `failures` are those
-    in a row of the step it is at, which is tried again at `next_at`; `held_until` (the database's time) tells that a
-    process is at work on it. `reason` is why it brought less than was asked.
+    `model`, `version`, `prompt_version`, `tokens` (those left for data), `goal` and `masked` are what its requests were
+    made with, so that they can be made again when the answers come. `stored` counts those that gave a verdict.
     """
 
     __tablename__ = "analysis_batch"
@@ -249,32 +236,14 @@ class AnalysisBatch(Base):
         Index("ix_analysis_batch_run", "run_id", "created_at"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
     run_id: Mapped[UUID] = mapped_column(ForeignKey("analysis_run.id", ondelete="CASCADE"))
-    state: Mapped[str] = mapped_column(default=BatchState.FILLING)
     model: Mapped[str]
     version: Mapped[str]
     prompt_version: Mapped[UUID | None]
     tokens: Mapped[int]
     goal: Mapped[str]
     masked: Mapped[bool]
-    requests: Mapped[int] = mapped_column(default=0)
-    answered: Mapped[int] = mapped_column(default=0)
-    stored: Mapped[int] = mapped_column(default=0)
-    file_id: Mapped[str | None]
-    provider_id: Mapped[str | None]
-    status: Mapped[str | None]
-    output_file_id: Mapped[str | None]
-    error_file_id: Mapped[str | None]
-    completed: Mapped[int] = mapped_column(default=0)
-    failures: Mapped[int] = mapped_column(default=0)
-    reason: Mapped[str | None]
-    next_at: Mapped[datetime]
-    held_until: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    submitted_at: Mapped[datetime | None]
-    closed_at: Mapped[datetime | None]
 
 
 class AnalysisBatchRequest(Base):

@@ -16,10 +16,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ouvidor.analysis.analyse import Judged, Spent
+from ouvidor.analysis.analyse import Judged
 from ouvidor.analysis.claim import Taken, charge
 from ouvidor.db import new_id
 from ouvidor.engines.local import LOCAL
+from ouvidor.engines.spending import Spent
 
 MOST_ATTEMPTS = 5
 FIRST_WAIT = timedelta(seconds=10)

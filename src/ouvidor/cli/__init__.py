@@ -16,6 +16,8 @@ GROUPS = (
     "knowledge",
     "conversations",
     "analyse",
+    "comments",
+    "classify",
     "privacy",
     "prompts",
     "model",

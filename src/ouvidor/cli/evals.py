@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ouvidor.cli.running import AsJson, show, with_runtime
+from ouvidor.cli.running import AsJson, show, with_embedder, with_runtime
 
 app = typer.Typer(name="evals", no_args_is_help=True, help="Measure the local engine and search on labelled files.")
 run_app = typer.Typer(name="run", no_args_is_help=True, help="Run an evaluation.")
@@ -62,35 +62,40 @@ def evals_masking(
 
 @run_app.command("comments")
 def evals_comments(
-    cases: Annotated[Path, typer.Option(help="CSV with the columns texto and categoria.")],
+    cases: Annotated[Path | None, typer.Option(help="CSV with the columns texto and categoria.")] = None,
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", help="Its taxonomy and classifier; without --cases what its people corrected."),
+    ] = None,
     floor: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=R/P/F1", help="Least recall, precision and F1 of a category; may be repeated."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure the local classifier of comments; exit code 1 where a category is under its floor."""
-    import asyncio
+    """Measure the local classifier of comments; exit code 1 where a category is under its floor.
 
-    from ouvidor.engines.embeddings import load_embedder
+    Corrected comments are mostly those that it was not sure of: they are held to floors only where --floor gives some.
+    """
     from ouvidor.evals.comments import read_comments, read_floors, run_comments, under_floor
-    from ouvidor.settings import read_settings
+    from ouvidor.evals.own_comments import run_for_project
 
-    floors, read = read_floors(floor or []), read_comments(cases)
-
-    settings = read_settings()
-    if settings.embedding_model is not None:
-        figures = with_runtime(lambda rt: run_comments(read, rt.embedder))
+    if project is not None:
+        measured = with_runtime(lambda rt: run_for_project(rt, project, cases, floor or []))
+        figures, short = measured.figures, measured.short
+    elif cases is not None:
+        floors, read = read_floors(floor or []), read_comments(cases)
+        figures = with_embedder(lambda embedder: run_comments(read, embedder))
+        short = under_floor(figures, floors)
     else:
-        local = load_embedder(settings.data_dir, settings.model_dir, settings.embedding_threads)
-        figures = asyncio.run(run_comments(read, local))
+        raise typer.BadParameter("give --cases, --project, or both")
     if as_json:
         show(figures, as_json, lambda: None)
     else:
         _print_comments(figures)
-    if short := under_floor(figures, floors):
-        for sentence in short:
-            typer.echo(sentence, err=True)
+    for sentence in short:
+        typer.echo(sentence, err=True)
+    if short:
         raise typer.Exit(1)
 
 

@@ -8,14 +8,15 @@ import typer
 from ouvidor.cli.running import AsJson, InProject, show, with_runtime
 
 if TYPE_CHECKING:
+    from ouvidor.privacy.counts import ErasedCounts
     from ouvidor.privacy.receipts import Receipt
-    from ouvidor.privacy.subjects import Kind
+    from ouvidor.privacy.subjects import Kept, Kind
     from ouvidor.runtime import Runtime
 
 app = typer.Typer(name="privacy", no_args_is_help=True, help="Erase and export what is kept of customers.")
 
 OfConversation = Annotated[str | None, typer.Option("--conversation", help="Id of the conversation.")]
-OfCustomer = Annotated[str | None, typer.Option("--customer", help="Customer id or helpdesk id.")]
+OfCustomer = Annotated[str | None, typer.Option("--customer", help="Customer id, helpdesk id, or author of comments.")]
 
 
 @app.command("erase")
@@ -42,7 +43,7 @@ def privacy_erase(
             found = await project_named(session, project)
             kept = await kept_of(session, found.id, kind, subject)
         if not yes:
-            typer.echo(f"{kept.conversations} conversations with {kept.messages} messages will be lost.", err=True)
+            typer.echo(f"{_lost(kept)} will be lost.", err=True)
             typed = typer.prompt("Type the id again to erase them", err=True)
             if canonical(kind, typed.strip()) != canonical(kind, subject):
                 raise Unprocessable("That is not the id. Nothing was erased.")
@@ -128,9 +129,9 @@ def privacy_receipts(
     receipts = with_runtime(deed)
 
     def plain() -> None:
-        table = Table("Receipt", "Kind", "State", "Conversations", "Messages", "Ordered by", "Done")
+        table = Table("Receipt", "Kind", "State", "Conversations", "Messages", "Comments", "Ordered by", "Done")
         for row in receipts:
-            counts = (str(row.counts.conversations), str(row.counts.messages))
+            counts = (str(row.counts.conversations), str(row.counts.messages), str(row.counts.comments))
             table.add_row(str(row.id), row.kind, row.state, *counts, row.requested_by, str(row.done_at or ""))
         Console().print(table)
 
@@ -149,5 +150,9 @@ def _whose(conversation: str | None, customer: str | None) -> "tuple[Kind, str]"
 
 
 def _erased(receipt: "Receipt") -> str:
-    counts = receipt.counts
-    return f"Erased {counts.conversations} conversations with {counts.messages} messages; receipt {receipt.id}."
+    return f"Erased {_lost(receipt.counts)}; receipt {receipt.id}."
+
+
+def _lost(counts: "Kept | ErasedCounts") -> str:
+    comments = f" and {counts.comments} comments" if counts.comments else ""
+    return f"{counts.conversations} conversations with {counts.messages} messages{comments}"

@@ -79,7 +79,7 @@ async def import_from(
 
     Raises:
         UnknownProject: there is no such project.
-        UnreadableConversations: see `open_file`.
+        UnreadableConversations, UnreadableText: see `open_file`.
         SourceUnreachable, SourceUnfit: see `open_database`.
     """
     async with rt.db.read() as session:

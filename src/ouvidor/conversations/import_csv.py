@@ -1,6 +1,5 @@
 """Reading conversations from CSV: one message a line, in any order; broken lines are told and passed by."""
 
-import csv
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -9,16 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, TextIO
 
-from ouvidor.conversations.import_reading import (
-    FIELDS,
-    LONGEST_LINE,
-    BoundedLines,
-    Field,
-    FileReading,
-    Row,
-    UnreadableConversations,
-    named,
-)
+from ouvidor.conversations.import_reading import FIELDS, Field, FileReading, Row, UnreadableConversations, named
 from ouvidor.conversations.imported import (
     MAX_ID_CHARACTERS,
     MAX_MESSAGES,
@@ -28,7 +18,7 @@ from ouvidor.conversations.imported import (
     shown,
     text_of,
 )
-from ouvidor.csv_cells import restored
+from ouvidor.conversations.text_files import BoundedLines, CsvText, cell
 from ouvidor.errors import Fault
 from ouvidor.inputs import storable
 
@@ -52,7 +42,8 @@ class CsvRows:
         """First what is wrong with lines of no conversation, then the conversations.
 
         Raises:
-            UnreadableConversations: the first line is not CSV, or names no column for the id, the role or the text.
+            UnreadableConversations: the first line names no column for the id, the role or the text.
+            UnreadableText: the first line is not CSV, or the file is not in the encoding named.
         """
         with closing(sqlite3.connect("", check_same_thread=False)) as aside:
             aside.execute("pragma journal_mode = off")
@@ -64,13 +55,13 @@ class CsvRows:
                 yield self._row(identifier, lines)
 
     def _put_aside(self, aside: sqlite3.Connection) -> Generator[Fault]:
-        reader, header = _headed(self._lines)
-        found = named(tuple(header), tuple(self._reading.columns.items()))
-        places: dict[Field, int] = {name: header.index(found[name]) for name in FIELDS if name in found}
+        text = CsvText(self._lines)
+        found = named(tuple(text.header), tuple(self._reading.columns.items()))
+        places: dict[Field, int] = {name: text.header.index(found[name]) for name in FIELDS if name in found}
         _demand(places)
         batch: list[tuple[object, ...]] = []
-        for line, cells in _records(reader, self._lines):
-            told = cells if isinstance(cells, Fault) else _spooled(line, cells, places, len(header))
+        for line, cells in text.records():
+            told = cells if isinstance(cells, Fault) else _spooled(line, cells, places, len(text.header))
             if isinstance(told, Fault):
                 yield told
             elif told is not None:
@@ -96,42 +87,9 @@ class CsvRows:
             return Fault(where, str(broken))
 
 
-def _headed(lines: BoundedLines) -> tuple[Any, list[str]]:
-    """A reader behind the first line, and the names in that line."""
-    first = next(iter(lines), "")
-    delimiter = max(",;\t|", key=first.count)
-
-    def again() -> Iterator[str]:
-        yield first
-        yield from lines
-
-    reader = csv.reader(again(), delimiter=delimiter, strict=True)
-    try:
-        return reader, [_cell(name) for name in next(reader, list[str]())]
-    except csv.Error as error:
-        raise UnreadableConversations(f"The CSV's first line is not CSV: {error}.") from None
-
-
-def _records(reader: Any, lines: BoundedLines) -> Generator[tuple[int, list[str] | Fault]]:
-    """Each record with the number of its first line."""
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, Fault(f"line {line}", f"is not CSV: {error}")
-            continue
-        if lines.cut >= line:
-            yield line, Fault(f"line {line}", f"is longer than {LONGEST_LINE:,} characters")
-        elif cells:
-            yield line, cells
-
-
 def _spooled(line: int, cells: list[str], places: Mapping[Field, int], width: int) -> tuple[object, ...] | Fault | None:
     """The record as it is put aside; a fault where it belongs to no conversation, None where it is empty."""
-    told = {name: _cell(cells[place]) if place < len(cells) else "" for name, place in places.items()}
+    told = {name: cell(cells[place]) if place < len(cells) else "" for name, place in places.items()}
     if not any(told.values()):
         return None
     try:
@@ -160,11 +118,6 @@ def _demand(places: Mapping[Field, int]) -> None:
         raise UnreadableConversations(
             f"The CSV's first line names no column for {told}: say which it is with --map {missing[0]}=COLUMN."
         )
-
-
-def _cell(text: str) -> str:
-    """The text without NUL, and without the mark by which our exports keep spreadsheets from calculating."""
-    return restored(text.replace("\0", ""))
 
 
 def _storable(text: str) -> bool:

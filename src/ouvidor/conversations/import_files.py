@@ -1,7 +1,5 @@
 """Reading files of conversations: JSONL has one a line, CSV one message a line; broken ones are told and passed by."""
 
-import io
-import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,18 +7,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from ouvidor.conversations.import_csv import CsvRows
-from ouvidor.conversations.import_reading import (
-    LONGEST_LINE,
-    BoundedLines,
-    FileReading,
-    Form,
-    Row,
-    Source,
-    UnreadableConversations,
-    keys_of,
-    named,
-)
+from ouvidor.conversations.import_reading import FileReading, Form, Row, Source, UnreadableConversations, named
 from ouvidor.conversations.imported import BrokenRow, RawMessage, conversation_row, shown
+from ouvidor.conversations.text_files import LONGEST_LINE, BoundedLines, decoded, json_lines, keys_of
 from ouvidor.errors import Fault
 
 
@@ -29,7 +18,8 @@ def open_file(path: Path, reading: FileReading, now: datetime) -> Generator[Sour
     """The conversations of a file, read as they are asked for.
 
     Raises:
-        UnreadableConversations: missing, of no known kind, in an unknown encoding, or without a column it needs.
+        UnreadableConversations: missing, of no known kind, or without a column it needs.
+        UnreadableText: in an unknown encoding.
     """
     try:
         with path.open("rb") as stream:
@@ -49,32 +39,14 @@ def open_stream(
     """As `open_file`, from bytes, which stay open; `lines` is how many there are, where that is known.
 
     Raises:
-        UnreadableConversations: the encoding is not known.
+        UnreadableText: the encoding is not known.
     """
-    buffered = cast("io.BufferedReader", stream if hasattr(stream, "peek") else io.BufferedReader(_raw(stream)))
-    begin = buffered.peek(4)[:4]
-    encoding = "utf-16" if begin[:2] in {b"\xff\xfe", b"\xfe\xff"} else reading.encoding
-    if encoding.lower().replace("_", "-") in {"utf-8", "utf8"}:
-        encoding = "utf-8-sig"
-    errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
-    try:
-        file = io.TextIOWrapper(buffered, encoding, errors=errors, newline="")
-    except LookupError:
-        raise UnreadableConversations(f"No encoding is called {shown(encoding)}; try utf-8 or cp1252.") from None
-    try:
-        if (reading.form or _form_of(name, begin)) == "csv":
-            rows = CsvRows(file, reading, now)
+    with decoded(stream, reading.encoding) as text:
+        if (reading.form or _form_of(name, text.begin)) == "csv":
+            rows = CsvRows(text.file, reading, now)
             yield Source(rows, lambda: rows.total)
         else:
-            yield Source(_json_rows(file, reading, now), lambda: lines)
-    finally:
-        file.detach()
-        if buffered is not stream:
-            buffered.detach()
-
-
-def _raw(stream: BinaryIO) -> io.RawIOBase:
-    return cast("io.RawIOBase", stream)
+            yield Source(_json_rows(text.file, reading, now), lambda: lines)
 
 
 def row_of(where: str, value: object, reading: FileReading, now: datetime) -> Row:
@@ -110,20 +82,8 @@ def _messages(turns: object, reading: FileReading) -> list[RawMessage]:
 
 
 def _json_rows(file: TextIO, reading: FileReading, now: datetime) -> Generator[Row]:
-    lines = BoundedLines(file)
-    for text in lines:
-        where = f"line {lines.number}"
-        if lines.number == lines.cut:
-            yield Fault(where, f"is longer than {LONGEST_LINE:,} characters")
-            continue
-        if not text.strip():
-            continue
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            yield Fault(where, "is not JSON")
-            continue
-        yield row_of(where, value, reading, now)
+    for number, value in json_lines(BoundedLines(file)):
+        yield value if isinstance(value, Fault) else row_of(f"line {number}", value, reading, now)
 
 
 def _form_of(name: str, begin: bytes) -> Form:

@@ -16,6 +16,8 @@ from ouvidor.accounts.passwords import hash_password
 from ouvidor.accounts.permissions import USUAL_SCOPES, Permission, Role
 from ouvidor.accounts.projects import create_project, project_named
 from ouvidor.accounts.users import actor_of, demo_user, join_project
+from ouvidor.demo.comments import LABEL
+from ouvidor.demo.comments_load import load_comments
 from ouvidor.demo.history import has_history, load_history
 from ouvidor.demo.talks import Past, has_talks, play_talks
 from ouvidor.knowledge.index import index_knowledge
@@ -54,8 +56,14 @@ COMPANIES = (
         "A reserva foi fechada.",
     ),
 )
+"""Those that answer customers from knowledge."""
+RECORDS = Company(
+    "aurora", LABEL, "o assistente do Selo Aurora", ("pt", "en"), "Quando sai o próximo álbum da Lia Serpa?", ""
+)
+"""A record label that is written to; it has comments and no knowledge."""
+EVERY = (*COMPANIES, RECORDS)
 USERNAME = "demo"
-SCOPES = (*USUAL_SCOPES, Permission.ANALYSES_READ)
+SCOPES = (*USUAL_SCOPES, Permission.ANALYSES_READ, Permission.COMMENTS_READ, Permission.COMMENTS_WRITE)
 COLLEAGUE, COLLEAGUE_NAME = "ana.prado", "Ana Prado"
 AGE = timedelta(days=58)
 """How long before its first start a company began: earlier than its first conversation."""
@@ -71,7 +79,7 @@ class DemoAccess:
 
 
 async def load_demo(rt: Runtime) -> DemoAccess:
-    """Load the companies that are missing, with some conversations; what a second run finds stays as it is.
+    """Load the companies that are missing, with conversations or comments; what a second run finds stays as it is.
 
     Vectors are waited for, so that the first answer is a good one. The login and the keys are kept in the data folder
     (0600) so that each start can show them. Where that file is gone, a new password and new keys take the place of the
@@ -94,6 +102,9 @@ async def load_demo(rt: Runtime) -> DemoAccess:
             await play_talks(rt, project, agent)
         if not await has_history(rt, project):
             await load_history(rt, project)
+    async with rt.db.read() as session:
+        records = await project_named(session, RECORDS.name)
+    await load_comments(rt, records)
     return access
 
 
@@ -117,7 +128,7 @@ async def _in_force(rt: Runtime, access: DemoAccess) -> bool:
                     return False
     except UnknownApiKey:
         return False
-    return access.keys.keys() == {company.name for company in COMPANIES}
+    return access.keys.keys() == {company.name for company in EVERY}
 
 
 async def _grant(rt: Runtime) -> DemoAccess:
@@ -128,7 +139,7 @@ async def _grant(rt: Runtime) -> DemoAccess:
     async with rt.db.begin() as session:
         user = await demo_user(session, USERNAME, hashed, now)
         user.operator = True
-        for company in COMPANIES:
+        for company in EVERY:
             project = (await session.execute(select(Project).where(Project.name == company.name))).scalar_one_or_none()
             since = now
             if project is None:

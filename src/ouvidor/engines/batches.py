@@ -4,16 +4,21 @@ The conventions are those of the OpenAI Batch API; nothing here talks to a serve
 """
 
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
+from uuid import UUID
 
 from ouvidor.engines.asking import Question
-from ouvidor.engines.base import FaultKind, Usage
+from ouvidor.engines.base import Brief, FaultKind, Usage
+from ouvidor.engines.call_fault import CallFault
+from ouvidor.engines.calls import CallRecord
+from ouvidor.engines.local import LOCAL
 from ouvidor.engines.structured import Mode, response_format
-from ouvidor.errors import Unprocessable
+from ouvidor.errors import Unavailable, Unprocessable
 from ouvidor.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
 
     from ouvidor.engines.provider_batches import ProviderBatches
 
+BATCH_JOB = "engines.batches"
+"""The job that takes all batches as far as they go; once left in the queue it need not be left again."""
 ENDPOINT = "/v1/chat/completions"
 IN_MEMORY = 8_000_000
 """Bytes of a file that are kept in memory; beyond, it is on disk."""
@@ -34,7 +41,11 @@ class NoProvider(Unprocessable):
 
 
 class BatchesUnsupported(Unprocessable):
-    """The server of the language model offers no batches (there is no /batches); order the analysis without them."""
+    """The server of the language model offers no batches (there is no /batches); order it without them."""
+
+
+class ProviderUnreachable(Unavailable):
+    """The server of the language model does not say whether it takes batches; look at its key, or try again soon."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,40 @@ class BatchRow:
     fault: FaultKind | None = None
     unanswered: bool = False
 
+    def made_by(self, asked: str) -> str:
+        """The model that answered, as far as the server tells; else the one that was `asked`."""
+        return self.model if self.model not in {"", LOCAL} else asked
+
+    def record(
+        self,
+        task: str,
+        brief: Brief,
+        asked: str,
+        *,
+        project_id: UUID,
+        at: datetime,
+        fault: FaultKind | None,
+        conversation_id: UUID | None = None,
+    ) -> CallRecord:
+        """The request as a call of the model that was `asked`, for whoever counts those; how long it took nobody knows.
+
+        `fault` is that of the answer, where it could not be used.
+        """
+        return CallRecord(
+            project_id=project_id,
+            conversation_id=conversation_id,
+            turn_id=None,
+            task=task,
+            model=self.made_by(asked),
+            prompt_version=brief.version,
+            prompt_label=brief.label,
+            at=at,
+            latency=0.0,
+            fault=self.fault or fault,
+            usage=self.usage,
+            batch=True,
+        )
+
 
 @dataclass
 class RequestFile:
@@ -93,9 +138,14 @@ class RequestFile:
         """How many more requests it may hold."""
         return self.limits.requests - self.requests
 
-    def fits(self, line: bytes) -> bool:
-        """Whether there is room for it."""
-        return self.left > 0 and self.size + len(line) <= self.limits.size
+    def that_fit(self, lines: Sequence[bytes]) -> int:
+        """For how many of the first of these there is room."""
+        size, most = self.size, self.left
+        for count, line in enumerate(lines):
+            size += len(line)
+            if size > self.limits.size or count >= most:
+                return count
+        return len(lines)
 
     def add(self, line: bytes) -> None:
         """Write this line, which fits."""
@@ -114,6 +164,21 @@ def request_line(custom_id: str, model: str, question: Question, name: str, outp
     line = {"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body}
     written = json.dumps(line, ensure_ascii=False, separators=(",", ":")).translate(SEPARATORS)
     return written.encode("utf-8", "replace") + b"\n"
+
+
+async def require_batches(settings: Settings) -> None:
+    """Find out whether there is a server that takes batches.
+
+    Raises:
+        NoProvider: the settings name no model.
+        BatchesUnsupported: its server has no batches.
+        ProviderUnreachable: its server does not say.
+    """
+    async with open_batches(settings) as provider:
+        try:
+            await provider.require()
+        except CallFault:
+            raise ProviderUnreachable from None
 
 
 @contextmanager

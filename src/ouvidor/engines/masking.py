@@ -84,6 +84,11 @@ def mask(text: str) -> Masked:
     return Masked(json.dumps(shown, ensure_ascii=False), values)
 
 
+def holds_mark(text: str) -> bool:
+    """Whether what a model wrote holds something that looks like a placeholder, in whatever form models write them."""
+    return _SPOKEN.search(text) is not None
+
+
 def _mask_all(texts: Sequence[str], company: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """The texts masked with one set of placeholders, and what they stand for."""
     found = [find(text) for text in texts]

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ouvidor.csv_cells import restored
 from ouvidor.engines.embeddings import Embedder
 from ouvidor.errors import Unprocessable
+from ouvidor.feedback.classification import Classification
 from ouvidor.feedback.classifier import Trained, classifier_for, classify
 from ouvidor.feedback.measures import accuracy, calibration_error, confusion, macro_f1, of_categories, places
 from ouvidor.feedback.taxonomy import DEFAULT, Taxonomy
@@ -51,7 +53,8 @@ class CommentCase:
 def read_comments(path: Path, taxonomy: Taxonomy = DEFAULT) -> list[CommentCase]:
     """The rows of a CSV file (comma or semicolon, UTF-8) with the columns texto and categoria.
 
-    A label that a text begins with ("ELOGIO: adorei") is taken off: it would give the answer away.
+    A label that a text begins with ("ELOGIO: adorei") is taken off: it would give the answer away. So is the apostrophe
+    that our exports put before what a spreadsheet would run.
 
     Raises:
         Unprocessable: the file cannot be read, lacks a column, names an unknown category, or holds no row.
@@ -71,7 +74,7 @@ def read_comments(path: Path, taxonomy: Taxonomy = DEFAULT) -> list[CommentCase]
             code = taxonomy.code_named(row[columns[CATEGORY]] or "")
             if code is None:
                 raise Unprocessable(f"{path}, line {reader.line_num}: unknown category {row[columns[CATEGORY]]!r}.")
-            cases.append(CommentCase(without_label(row[columns[TEXT]] or "", taxonomy), code))
+            cases.append(CommentCase(without_label(restored(row[columns[TEXT]] or ""), taxonomy), code))
     except csv.Error as error:
         raise Unprocessable(f"{path}, line {reader.line_num}: {error}") from None
     if not cases:
@@ -100,7 +103,13 @@ async def run_comments(
     await classify(texts[:WARM_UP], classifier, embedder)
     began = time.perf_counter()
     found = await classify(texts, classifier, embedder)
-    taken = time.perf_counter() - began
+    return figures_of(cases, found, taxonomy, time.perf_counter() - began)
+
+
+def figures_of(
+    cases: Sequence[CommentCase], found: Sequence[Classification], taxonomy: Taxonomy, seconds: float
+) -> dict[str, Any]:
+    """The figures of `run_comments` for these classifications, made in so many seconds."""
     codes = taxonomy.codes
     truth, given = (places(codes, [one.category for one in some]) for some in (cases, found))
     counts = confusion(truth, given, len(codes))
@@ -118,7 +127,7 @@ async def run_comments(
             name: dict(zip(names, row, strict=True)) for name, row in zip(names, counts.tolist(), strict=True)
         },
         "calibration_error": round(calibration_error(confidences, truth == given), 4),
-        "per_second": round(len(cases) / max(taken, 1e-9), 1),
+        "per_second": round(len(cases) / max(seconds, 1e-9), 1),
     }
 
 

@@ -92,6 +92,14 @@ async def classifier_for(taxonomy: Taxonomy, embedder: Embedder, trained: Traine
     return Classifier(taxonomy, ready, TagIndex.of(taxonomy, vectors))
 
 
+@dataclass(frozen=True)
+class Sorted:
+    """Texts classified: a classification for each, in order, and their vectors (n, d); d is 0 without a model."""
+
+    classifications: list[Classification]
+    vectors: Vectors
+
+
 async def classify(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> list[Classification]:
     """A classification for each text, in order, duplicates and empty ones included.
 
@@ -100,15 +108,24 @@ async def classify(texts: Sequence[str], classifier: Classifier, embedder: Embed
     Raises:
         EmbeddingFailed: a server of vectors gave none.
     """
-    model = classifier.trained.model_for(embedder)
-    language = classifier.taxonomy.language
     found: list[Classification] = []
     for start in range(0, len(texts), BATCH):
-        batch = texts[start : start + BATCH]
-        tongues = await asyncio.to_thread(spoken, batch, language)
-        vectors = await _vectors_for(model, embedder, batch, tongues)
-        found += await asyncio.to_thread(classify_read, batch, tongues, vectors, model, classifier.tags, language)
+        found += (await sort_texts(texts[start : start + BATCH], classifier, embedder)).classifications
     return found
+
+
+async def sort_texts(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> Sorted:
+    """These texts at once, at most a thousand or so, with the vectors that were made for it.
+
+    Raises:
+        EmbeddingFailed: a server of vectors gave none.
+    """
+    model = classifier.trained.model_for(embedder)
+    language = classifier.taxonomy.language
+    tongues = await asyncio.to_thread(spoken, texts, language)
+    vectors = await _vectors_for(model, embedder, texts, tongues)
+    found = await asyncio.to_thread(classify_read, texts, tongues, vectors, model, classifier.tags, language)
+    return Sorted(found, vectors)
 
 
 async def learn(taxonomy: Taxonomy, embedder: Embedder, corrections: Sequence[Example] = ()) -> Trained:

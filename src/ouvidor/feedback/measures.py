@@ -1,5 +1,6 @@
 """Measures of classification and of its confidence. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,31 @@ class Bin:
     confidence: float
     accuracy: float
     count: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """So many of so many, and between what the share in all cases like these lies in 95 of 100 cases, 0 to 1."""
+
+    hits: int
+    count: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float | None:
+        """The share, 0 to 1; None of nothing."""
+        return self.hits / self.count if self.count else None
+
+
+def share(hits: int, count: int, z: float = 1.96) -> Share:
+    """The share with its score interval (Wilson 1927); 0 to 1 of nothing."""
+    if not count:
+        return Share(0, 0, 0.0, 1.0)
+    seen, slack = hits / count, z * z / count
+    middle = (seen + slack / 2) / (1 + slack)
+    reach = z * math.sqrt(seen * (1 - seen) / count + slack / (4 * count)) / (1 + slack)
+    return Share(hits, count, max(0.0, middle - reach), min(1.0, middle + reach))
 
 
 def confusion(truth: Numbers, given: Numbers, categories: int) -> Numbers:

@@ -115,3 +115,18 @@ DEFAULT = Taxonomy(
         ),
     )
 )
+_IN_PORTUGUESE = {
+    "praise": "A pessoa gosta de alguma coisa, está contente ou agradece, e não pede nada.",
+    "criticism": "A pessoa está descontente ou reclama, às claras ou com ironia, também em pergunta retórica.",
+    "suggestion": "A pessoa propõe ou deseja algo novo ou diferente, seja o que for que diga além disso.",
+    "question": "A pessoa quer saber alguma coisa e espera resposta.",
+    "spam": "Propaganda, autopromoção, golpe, corrente, ruído: nada sobre a empresa.",
+}
+
+
+def default_in(language: Language) -> Taxonomy:
+    """The default categories with their descriptions in the language."""
+    if language == "en":
+        return DEFAULT.model_copy(update={"language": language})
+    told = tuple(one.model_copy(update={"description": _IN_PORTUGUESE[one.code]}) for one in DEFAULT.categories)
+    return Taxonomy(categories=told, language=language)

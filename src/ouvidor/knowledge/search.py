@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
 from ouvidor.accounts.models import Project
-from ouvidor.engines.embeddings import EmbeddingFailed
-from ouvidor.engines.masking import mask
 from ouvidor.knowledge.candidates import CandidateSet, Query, Vector, find_candidates, read_shown
 from ouvidor.knowledge.confidence import Classified, gather, load_model, relevance
-from ouvidor.knowledge.embedding import embed_texts, vectors_name
+from ouvidor.knowledge.embedding import vector_of_query, vectors_name
 from ouvidor.knowledge.intents import Intents
 from ouvidor.knowledge.profile import classifier_of
 from ouvidor.knowledge.ranking import rank
 from ouvidor.runtime import Runtime
-from ouvidor.text import Language, detect_language
+from ouvidor.text import Language
 
 MODEL = load_model()
 PHRASINGS_SHOWN = 5
@@ -59,7 +57,7 @@ async def search(rt: Runtime, project: Project, question: str, *, limit: int = 1
 
 
 async def _search(rt: Runtime, project: Project, question: str, limit: int) -> SearchResult:
-    vector = await _vector_of(rt, project, question)
+    vector = await vector_of_query(rt, project, question)
     query = Query.of(project.id, question, vectors_name(rt.embedder), vector)
     async with rt.db.statements() as connection:
         found = await find_candidates(connection, query)
@@ -72,18 +70,6 @@ async def _search(rt: Runtime, project: Project, question: str, limit: int) -> S
         numbers = [found.numbers[int(row)] for row in order]
         shown = await _sections(connection, project.id, numbers, judged.relevance[order].tolist())
     return SearchResult(shown, judged.confidence, MODEL.threshold, by_vectors=query.vector is not None and of_model)
-
-
-async def _vector_of(rt: Runtime, project: Project, question: str) -> Vector | None:
-    """The question's vector, None where there is no model or its server fails; masked before it leaves the machine."""
-    if not rt.embedder.available:
-        return None
-    language = detect_language(question, "en" if project.languages[0] == "en" else "pt")
-    given = mask(question).text if rt.embedder.remote and project.mask_personal_data else question
-    try:
-        return (await embed_texts(rt.embedder, [given], [language], project_id=project.id))[0]
-    except EmbeddingFailed:
-        return None
 
 
 @dataclass(frozen=True)

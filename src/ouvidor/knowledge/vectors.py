@@ -19,13 +19,21 @@ from ouvidor.engines.embeddings import EmbeddingFailed
 from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.knowledge.models import Section, SectionVector
 from ouvidor.knowledge.state import lock_known_state, read_state
-from ouvidor.knowledge.vector_index import drop_index, drop_orphans, index_if_large, tell_planner, turn_of
+from ouvidor.knowledge.vector_index import (
+    SECTION_VECTORS,
+    drop_index,
+    drop_orphans,
+    index_if_large,
+    tell_planner,
+    turn_of,
+)
 from ouvidor.runtime import Runtime
 from ouvidor.text import Language, windows
 
 PAGE = 64
 TEXTS_AT_ONCE = 512
 MANY = 1_000
+TABLES = ("section", "posting", "section_vector")
 
 COPY_VECTORS = """
 copy section_vector (project_id, section_number, kind, ordinal, embedding) from stdin with (format binary)
@@ -68,7 +76,7 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
     if not rt.embedder.dimension:
         await rt.embedder.embed([])
     name = vectors_name(rt.embedder)
-    async with turn_of(rt.db, project_id):
+    async with turn_of(rt.db, SECTION_VECTORS, project_id):
         await _change_model_if_needed(rt, project_id, name)
         before = await vector_progress(rt, project_id)
         done = last = 0
@@ -80,10 +88,10 @@ async def embed_sections(rt: Runtime, project_id: UUID, progress: Callable[[Prog
                 done += await _embed(rt, project_id, name, batch)
                 progress(Progress(before.done + done, max(before.total, before.done + done)))
             last = page[-1].number if page else 0
-        await index_if_large(rt.db, project_id, rt.embedder.dimension)
+        await index_if_large(rt.db, SECTION_VECTORS, project_id, rt.embedder.dimension)
     if done >= MANY:
-        await tell_planner(rt.db)
-    await drop_orphans(rt.db)
+        await tell_planner(rt.db, *TABLES)
+    await drop_orphans(rt.db, SECTION_VECTORS)
     return done
 
 
@@ -106,7 +114,7 @@ async def _change_model_if_needed(rt: Runtime, project_id: UUID, name: str) -> N
         known = await read_state(session, project_id)
     if known.vectors_by == name:
         return
-    await drop_index(rt.db, project_id)
+    await drop_index(rt.db, SECTION_VECTORS, project_id)
     async with rt.db.begin() as session:
         state = await lock_known_state(session, project_id)
         if state is not None:

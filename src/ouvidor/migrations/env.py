@@ -7,7 +7,7 @@ from ouvidor.tables import METADATA
 
 def is_ours(_thing: object, name: str | None, kind: str, reflected: bool, _compare_to: object) -> bool:  # noqa: FBT001 - Alembic's signature
     """Leave out the vector indexes that jobs make for large projects, and the word index over an expression."""
-    unmodelled = str(name).startswith("ix_section_vector_") or name == "ix_message_words"
+    unmodelled = str(name).startswith(("ix_section_vector_", "near_comment_")) or name == "ix_message_words"
     return not (kind == "index" and reflected and unmodelled)
 
 

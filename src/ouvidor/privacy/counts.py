@@ -11,6 +11,7 @@ class ErasedCounts(BaseModel, frozen=True):
 
     conversations: int = 0
     messages: int = 0
+    comments: int = 0
     turns: int = 0
     sections: int = 0
     answers: int = 0

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.analysis.models import Analysis
 from ouvidor.conversations.models import Conversation, Message, ShownSection, Turn
+from ouvidor.feedback.models import Comment, CommentClassification
 from ouvidor.monitoring.models import EngineCall
+from ouvidor.privacy.purge_comments import written_by
 from ouvidor.privacy.subjects import Kind, belongs_to
 
 CHUNK = 200
@@ -128,6 +130,37 @@ class ConversationKept(_Row):
     analyses: list[AnalysisKept] = []
 
 
+class CommentKept(_Row):
+    """One comment and what it was sorted into; `classifications` is every one that it ever had, the oldest first."""
+
+    id: UUID
+    external_id: str
+    content: str
+    fields: dict[str, str]
+    author: str | None
+    language: str
+    sentiment: str
+    category: str
+    tags: list[dict[str, str]]
+    confidence: float
+    written_at: datetime
+    received_at: datetime
+    classifications: list["ClassificationKept"] = []
+
+
+class ClassificationKept(_Row):
+    """One classification of a comment, by the local classifier, a model or a person."""
+
+    by: str
+    model: str
+    version: str
+    category: str
+    tags: list[dict[str, str]]
+    sentiment: str
+    confidence: float | None
+    created_at: datetime
+
+
 class PersonalData(BaseModel):
     """All that is kept of one conversation or customer."""
 
@@ -137,6 +170,7 @@ class PersonalData(BaseModel):
     id: str = Field(examples=["4711"])
     made_at: datetime
     conversations: list[ConversationKept]
+    comments: list[CommentKept] = []
 
 
 async def read_conversations_of(
@@ -149,6 +183,17 @@ async def read_conversations_of(
     for first in range(0, len(rows), CHUNK):
         told += await _read_some(session, rows[first : first + CHUNK])
     return told
+
+
+async def read_comments_of(session: AsyncSession, project_id: UUID, author: str) -> list[CommentKept]:
+    """Every comment of the project that names this author, the oldest first, with its history."""
+    query = select(Comment).where(written_by(project_id, author)).order_by(Comment.id)
+    told = {row.id: CommentKept.model_validate(row) for row in (await session.execute(query)).scalars()}
+    entries = select(CommentClassification).where(CommentClassification.comment_id.in_(told))
+    order = (CommentClassification.created_at, CommentClassification.id)
+    for entry in (await session.execute(entries.order_by(*order))).scalars():
+        told[entry.comment_id].classifications.append(ClassificationKept.model_validate(entry))
+    return list(told.values())
 
 
 async def _read_some(session: AsyncSession, rows: Sequence[Conversation]) -> list[ConversationKept]:

@@ -13,6 +13,8 @@ from ouvidor.jobs import enqueue
 from ouvidor.privacy.counts import ErasedCounts
 from ouvidor.privacy.models import DataExport, Erasure
 from ouvidor.privacy.purge import CHUNK, purge
+from ouvidor.privacy.purge_comments import CHUNK as COMMENTS_AT_ONCE
+from ouvidor.privacy.purge_comments import drop_waiting, purge_comments, written_by
 from ouvidor.privacy.subjects import Kind, belongs_to, canonical, digest_of, kept_of
 from ouvidor.runtime import Runtime
 
@@ -20,7 +22,7 @@ ERASE_JOB = "privacy.erase"
 
 
 async def order_erasure(rt: Runtime, caller: Caller, kind: Kind, subject: str) -> UUID:
-    """Order the erasure of a conversation (by its id) or of a customer (by customer id or helpdesk id).
+    """Order the erasure of a conversation (by its id) or of a customer (customer id, helpdesk id, author of comments).
 
     Where the same was ordered and is not done yet, that order is taken up again.
 
@@ -125,14 +127,23 @@ async def _erase_some(rt: Runtime, project_id: UUID, erasure_id: UUID) -> bool:
         chosen = select(Conversation.id).where(belongs_to(project_id, kind, erasure.subject))
         ids = list((await session.execute(chosen.order_by(Conversation.id).limit(CHUNK))).scalars())
         erased = await purge(session, project_id, ids)
-        erased = erased.plus(await _remove_exports_of(session, erasure))
+        comments = await _purge_comments(session, project_id, kind, erasure.subject)
+        erased = erased.plus(comments).plus(await _remove_exports_of(session, erasure))
         erasure.state = "running"
         erasure.counts = ErasedCounts.model_validate(erasure.counts).plus(erased).model_dump()
-        if len(ids) == CHUNK:
+        if len(ids) == CHUNK or comments.comments == COMMENTS_AT_ONCE:
             return False
         await _forget_twins(session, erasure, rt.clock())
         await finish(session, erasure, rt.clock())
         return True
+
+
+async def _purge_comments(session: AsyncSession, project_id: UUID, kind: Kind, subject: str) -> ErasedCounts:
+    """Some of what this customer commented."""
+    if kind != "customer":
+        return ErasedCounts()
+    await drop_waiting(session, project_id, subject)
+    return await purge_comments(session, project_id, written_by(project_id, subject))
 
 
 async def _remove_exports_of(session: AsyncSession, erasure: Erasure) -> ErasedCounts:

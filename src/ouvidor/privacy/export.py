@@ -14,7 +14,7 @@ from ouvidor.accounts.audit import Subject, note
 from ouvidor.accounts.models import Project
 from ouvidor.errors import Conflict, NotFound
 from ouvidor.jobs import enqueue
-from ouvidor.privacy.document import PersonalData, read_conversations_of
+from ouvidor.privacy.document import PersonalData, read_comments_of, read_conversations_of
 from ouvidor.privacy.models import DataExport
 from ouvidor.privacy.receipts import State
 from ouvidor.privacy.subjects import Kind, canonical, kept_of
@@ -105,7 +105,15 @@ async def make_export(rt: Runtime, project_id: UUID, export_id: UUID) -> None:
             project = await session.get_one(Project, project_id)
             kind: Kind = "customer" if export.kind == "customer" else "conversation"
             now, kept = rt.clock(), await read_conversations_of(session, project_id, kind, export.subject)
-            document = PersonalData(project=project.name, kind=kind, id=export.subject, made_at=now, conversations=kept)
+            comments = await read_comments_of(session, project_id, export.subject) if kind == "customer" else []
+            document = PersonalData(
+                project=project.name,
+                kind=kind,
+                id=export.subject,
+                made_at=now,
+                conversations=kept,
+                comments=comments,
+            )
             export.conversation_ids = [conversation.id for conversation in kept]
             export.content = document.model_dump_json().encode()
             export.state, export.done_at, export.expires_at = "done", now, now + KEPT

@@ -1,4 +1,4 @@
-"""Retention: conversations that have been silent for longer than their project keeps them are erased at night."""
+"""Retention: what is older than its project keeps it, silent conversations and comments, is erased at night."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ from ouvidor.privacy.counts import ErasedCounts
 from ouvidor.privacy.erase import finish, put_in_queue
 from ouvidor.privacy.models import Erasure
 from ouvidor.privacy.purge import CHUNK, purge
+from ouvidor.privacy.purge_comments import purge_comments, received_before
 from ouvidor.runtime import Runtime
 
 RETENTION_JOB = "privacy.retain"
@@ -32,9 +33,9 @@ async def begin_night(rt: Runtime) -> None:
 
 
 async def erase_silent(rt: Runtime, project_id: UUID) -> UUID | None:
-    """Erase the project's conversations whose last message is older than its retention, some at a time.
+    """Erase conversations whose last message is older than the project's retention, and comments that came before that.
 
-    Those that wait for a person or are held by one stay. May be cut short and begun again at any point.
+    Conversations that wait for a person or are held by one stay. Some at a time: may be cut short and begun again.
 
     Returns:
         The id of the receipt; None where there was nothing to erase.
@@ -42,16 +43,17 @@ async def erase_silent(rt: Runtime, project_id: UUID) -> UUID | None:
     while True:
         async with rt.db.begin() as session:
             ids = await _silent(session, project_id, rt.clock())
+            comments = await _old_comments(session, project_id, rt.clock())
             receipt = await _receipt(session, project_id)
-            if receipt is None and ids:
+            if receipt is None and (ids or comments.comments):
                 receipt = _begun(project_id, rt.clock())
                 session.add(receipt)
             if receipt is None:
                 return None
             before = ErasedCounts.model_validate(receipt.counts or {})
-            receipt.counts = before.plus(await purge(session, project_id, ids)).model_dump()
+            receipt.counts = before.plus(await purge(session, project_id, ids)).plus(comments).model_dump()
             await session.flush()
-            if not ids:
+            if not ids and not comments.comments:
                 await finish(session, receipt, rt.clock())
                 return receipt.id
 
@@ -73,6 +75,14 @@ async def _silent(session: AsyncSession, project_id: UUID, now: datetime) -> lis
         .with_for_update(skip_locked=True)
     )
     return list((await session.execute(query)).scalars())
+
+
+async def _old_comments(session: AsyncSession, project_id: UUID, now: datetime) -> ErasedCounts:
+    """Erase the next comments that are due."""
+    days = await session.scalar(select(Project.retention_days).where(Project.id == project_id))
+    if days is None:
+        return ErasedCounts()
+    return await purge_comments(session, project_id, received_before(project_id, now - timedelta(days=days)))
 
 
 async def _receipt(session: AsyncSession, project_id: UUID) -> Erasure | None:

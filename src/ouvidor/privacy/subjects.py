@@ -1,4 +1,4 @@
-"""Whose data: one conversation, or every conversation of one customer."""
+"""Whose data: one conversation, or every conversation and every comment of one customer."""
 
 import hashlib
 import hmac
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.conversations.models import Conversation
 from ouvidor.errors import NotFound
+from ouvidor.privacy.purge_comments import count_written_by
 
 Kind = Literal["conversation", "customer"]
 KINDS: tuple[Kind, ...] = ("conversation", "customer")
@@ -26,6 +27,7 @@ class Kept:
 
     conversations: int
     messages: int
+    comments: int = 0
 
 
 def canonical(kind: Kind, subject: str) -> str:
@@ -51,9 +53,10 @@ async def kept_of(session: AsyncSession, project_id: UUID, kind: Kind, subject: 
     """
     query = select(func.count(), func.coalesce(func.sum(Conversation.messages), 0)).select_from(Conversation)
     conversations, messages = (await session.execute(query.where(belongs_to(project_id, kind, subject)))).one()
-    if not conversations:
+    comments = await count_written_by(session, project_id, subject) if kind == "customer" else 0
+    if not conversations and not comments:
         raise NothingKept("This project has no conversation with that id." if kind == "conversation" else None)
-    return Kept(conversations, messages)
+    return Kept(conversations, messages, comments)
 
 
 def digest_of(secret: bytes, project_id: UUID, kind: Kind, subject: str) -> bytes:

@@ -84,6 +84,7 @@ PROMPTS: Mapping[str, Prompt] = {
     for prompt in (
         _shipped("reply", "How the bot answers customers.", COMPANY, PERSONA, LANGUAGE),
         _shipped("analysis", "Judges a conversation after it is over.", COMPANY),
+        _shipped("comments", "Sorts comments into the project's categories, many in one call.", COMPANY),
         _shipped("rewrite", "Completes a follow-up question from the conversation, for search.", COMPANY, LANGUAGE),
     )
 }

@@ -26,7 +26,19 @@ PAGE_LENGTH = 30
 MOST_ACTORS = 200
 LONGEST_DETAIL = 400
 Group = Literal[
-    "", "project", "member", "invitation", "key", "knowledge", "section", "conversation", "privacy", "prompt"
+    "",
+    "project",
+    "member",
+    "invitation",
+    "key",
+    "knowledge",
+    "section",
+    "conversation",
+    "privacy",
+    "prompt",
+    "comment",
+    "comment_model",
+    "taxonomy",
 ]
 GROUPS: tuple[Group, ...] = (
     "project",
@@ -38,12 +50,15 @@ GROUPS: tuple[Group, ...] = (
     "conversation",
     "privacy",
     "prompt",
+    "comment",
+    "comment_model",
+    "taxonomy",
 )
 """The nouns that actions begin with."""
 CHANGES = frozenset({"project.changed", "member.role_changed"})
 """Actions whose details tell a value before and after."""
 RULES = (*ProjectChanges.model_fields, "wordings")
-COUNTED = ("added", "changed", "removed", "conversations")
+COUNTED = ("added", "changed", "removed", "conversations", "comments")
 
 router = APIRouter(include_in_schema=False)
 

@@ -35,6 +35,12 @@ GROUPS = {
         Permission.CONVERSATIONS_MANAGE,
     ),
     "analyses": (Permission.ANALYSES_READ, Permission.ANALYSES_RUN),
+    "comments": (
+        Permission.COMMENTS_READ,
+        Permission.COMMENTS_CORRECT,
+        Permission.COMMENTS_WRITE,
+        Permission.COMMENTS_MANAGE,
+    ),
     "knowledge": (Permission.KNOWLEDGE_READ, Permission.KNOWLEDGE_WRITE),
     "engine": (Permission.PROMPTS_READ, Permission.PROMPTS_WRITE, Permission.USAGE_READ),
     "project": (Permission.PROJECT_READ, Permission.PROJECT_WRITE, Permission.AUDIT_READ),

@@ -100,7 +100,7 @@ async def post_erasure(request: Request, rt: RuntimeDep, member: Eraser, form: F
         await order_erasure(rt, member.caller, whose.kind, whose.id)
         return go_to(f"{settings_address(member.project, 'privacy')}?done=erasure")
     page = await _page(request, rt, member)
-    loss = Loss(kept.conversations, kept.messages, form.typed)
+    loss = Loss(kept.conversations, kept.messages, kept.comments, form.typed)
     return show(request, replace(page, panel="erase", whose=whose, loss=loss), 200 if form.typed is None else 422)
 
 
@@ -150,6 +150,7 @@ def _receipt(row: Receipt) -> ReceiptView:
         state=row.state,
         conversations=row.counts.conversations,
         messages=row.counts.messages,
+        comments=row.counts.comments,
         requested_by=row.requested_by,
         requested_at=row.requested_at,
         done_at=row.done_at,

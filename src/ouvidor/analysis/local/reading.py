@@ -45,13 +45,12 @@ _EMPTY = frozenset(
 
 
 @dataclass(frozen=True)
-class Said:
-    """One line as read. `loud` is the share of its longer words in capitals; `matter` its words that carry meaning.
+class _Marks:
+    """What its words tell of a line. `loud` is the share of the longer ones in capitals; `matter` those with meaning.
 
     `turned` are the cues behind the last "but", those of the whole line where it has none.
     """
 
-    line: Line
     words: tuple[str, ...]
     vocabulary: frozenset[str]
     cues: Mapping[str, int]
@@ -67,6 +66,13 @@ class Said:
     has_link: bool
     has_price: bool
     has_reference: bool
+
+
+@dataclass(frozen=True)
+class Said(_Marks):
+    """One line as read."""
+
+    line: Line
 
     @property
     def position(self) -> int:
@@ -127,8 +133,12 @@ def read(transcript: Transcript) -> Reading:
     everything = detect_language(_joined(lines), "pt")
     theirs = detect_language(_joined([line for line in lines if line.speaker == "customer"]), everything)
     ours = detect_language(_joined([line for line in lines if line.speaker != "customer"]), everything)
-    said = (Said(line, **vars(_marks(line.text, theirs if line.speaker == "customer" else ours))) for line in lines)
+    said = (_said(line, theirs if line.speaker == "customer" else ours) for line in lines)
     return Reading(tuple(said), transcript)
+
+
+def _said(line: Line, language: Language) -> Said:
+    return Said(line=line, **vars(_marks(line.text, language)))
 
 
 def _joined(lines: Sequence[Line]) -> str:
@@ -149,25 +159,6 @@ def restates(later: Said, earlier: Said) -> bool:
         return False
     shared = len(later.matter & earlier.matter)
     return shared / min(len(later.matter), len(earlier.matter)) >= RESTATED and shared >= FEWEST_WORDS_RESTATED
-
-
-@dataclass(frozen=True)
-class _Marks:
-    words: tuple[str, ...]
-    vocabulary: frozenset[str]
-    cues: Mapping[str, int]
-    turned: Mapping[str, int]
-    matter: frozenset[str]
-    asks: bool
-    acts: bool
-    exclaims: int
-    pressed: bool
-    trails: bool
-    loud: float
-    mood: int
-    has_link: bool
-    has_price: bool
-    has_reference: bool
 
 
 @lru_cache(maxsize=16384)

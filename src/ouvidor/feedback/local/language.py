@@ -3,18 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from ouvidor.text import Language, detect_language, fold
-
-_SCRIPTS = (
-    ("ja", re.compile(r"[\u3040-\u30ff]")),
-    ("ko", re.compile(r"[\uac00-\ud7af]")),
-    ("zh", re.compile(r"[\u4e00-\u9fff]")),
-    ("ru", re.compile(r"[\u0400-\u04ff]")),
-    ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("he", re.compile(r"[\u0590-\u05ff]")),
-    ("el", re.compile(r"[\u0370-\u03ff]")),
-    ("hi", re.compile(r"[\u0900-\u097f]")),
-)
+from ouvidor.text import Language, detect_language, fold, language_of_script
 
 
 def _words(text: str) -> frozenset[str]:
@@ -53,22 +42,14 @@ _OTHERS: Mapping[str, frozenset[str]] = {
 }
 _SPANISH = re.compile(r"[¿¡ñ]")
 _GERMAN = re.compile(r"[äöüß]")
-_LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
-_BEYOND_LATIN = "\u0370"
-_SHARE = 1 / 3
 _FEWEST = 2
 _CLEARLY = 1.5
 
 
 def language_of(text: str, default: Language) -> str:
     """The language of the comment; `default` where there are no words to tell."""
-    if not text.isascii() and max(text) >= _BEYOND_LATIN:
-        letters = len(_LETTER.findall(text))
-        for language, script in _SCRIPTS:
-            if letters and len(script.findall(text)) >= _SHARE * letters:
-                return language
-    return _other(text) or detect_language(text, default)
+    return language_of_script(text) or _other(text) or detect_language(text, default)
 
 
 def cue_language(language: str, default: Language) -> Language:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ouvidor.feedback.classification import Sentiment
 from ouvidor.feedback.examples import Example
@@ -110,17 +111,29 @@ def measure(task: Task, unseen: Floats) -> Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The old and the new training set, measured on the same examples in the same folds."""
+    """The old and the new training set, measured on the same examples in the same folds.
+
+    `noise` is one standard error of the difference between their shares of right ones; `new_before` and `new_after` are
+    the shares of right ones among the new examples alone (0 without any).
+    """
 
     before: Measured
     after: Measured
+    noise: float
+    new_before: float
+    new_after: float
 
     @property
     def promoted(self) -> bool:
-        """Whether the new one replaces the old: neither macro-F1 nor log-loss is worse."""
+        """Whether the new one replaces the old: log-loss is no worse, macro-F1 not beyond noise, new ones no worse.
+
+        Macro-F1 jumps where one of two near categories wins by a hair: of two sets that teach alike half would be kept
+        out without the noise.
+        """
         return (
-            self.after.macro_f1 >= self.before.macro_f1 - WORSE_ALLOWED
-            and self.after.log_loss <= self.before.log_loss + WORSE_ALLOWED
+            self.after.log_loss <= self.before.log_loss + WORSE_ALLOWED
+            and self.after.macro_f1 >= self.before.macro_f1 - max(self.noise, WORSE_ALLOWED)
+            and self.new_after >= self.new_before
         )
 
 
@@ -130,7 +143,15 @@ def compare(
     """What the examples behind the first `known` add: models with and without them judge all examples, fold by fold."""
     task = category_task(examples, scaling, features, codes)
     before, after = cross_validate(task, np.arange(known)), cross_validate(task)
-    return Comparison(measure(task, before), measure(task, after))
+    right_before, right_after = (logits.argmax(axis=1) == task.labels for logits in (before, after))
+    shares = [float(right[known:].mean()) if known < right.size else 0.0 for right in (right_before, right_after)]
+    return Comparison(measure(task, before), measure(task, after), _noise(right_before, right_after), *shares)
+
+
+def _noise(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
+    """One standard error of the difference of two shares of the same cases (McNemar 1947)."""
+    gains, losses = int((after & ~before).sum()), int((before & ~after).sum())
+    return float(np.sqrt(gains + losses - (gains - losses) ** 2 / before.size) / before.size)
 
 
 def folds_of(examples: Sequence[Example], labels: Numbers) -> Numbers:

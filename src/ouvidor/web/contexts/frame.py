@@ -8,7 +8,17 @@ from ouvidor.web.words import Language
 
 Theme = Literal["system", "light", "dark"]
 Place = Literal[
-    "overview", "inbox", "conversations", "chat", "analyses", "knowledge", "monitoring", "settings", "reference", "none"
+    "overview",
+    "inbox",
+    "conversations",
+    "chat",
+    "analyses",
+    "comments",
+    "knowledge",
+    "monitoring",
+    "settings",
+    "reference",
+    "none",
 ]
 THEMES: tuple[Theme, ...] = ("system", "light", "dark")
 

@@ -34,6 +34,7 @@ class ReceiptView:
     state: State
     conversations: int
     messages: int
+    comments: int
     requested_by: str
     requested_at: datetime
     done_at: datetime | None
@@ -54,6 +55,7 @@ class Loss:
 
     conversations: int
     messages: int
+    comments: int
     typed: str | None = None
 
 

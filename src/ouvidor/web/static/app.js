@@ -16,6 +16,8 @@ document.querySelector("#theme")?.addEventListener("click", (event) => {
   switchTheme(event.currentTarget);
 });
 
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
+
 const isField = (element) => element.matches("input, textarea, select, [contenteditable]");
 
 /** Elements say which keys lead to them: `data-keys="g c"`. Fields are focused, everything else is clicked. */

@@ -8,12 +8,10 @@ from itertools import islice
 from os import SEEK_END
 from typing import IO, TYPE_CHECKING
 
-from ouvidor.analysis.batch_closing import LOST, Standing, change_batch
-from ouvidor.analysis.batch_results import store_rows
-from ouvidor.analysis.models import AnalysisBatch, BatchState
+from ouvidor.engines.batch_cargo import LOST, Cargo, Shipping
+from ouvidor.engines.batch_rows import BatchState, ProviderBatch
 from ouvidor.engines.batches import BatchRow, scratch_file
 from ouvidor.engines.call_fault import CallFault
-from ouvidor.runtime import Runtime
 
 if TYPE_CHECKING:
     from ouvidor.engines.provider_batches import ProviderBatches
@@ -29,11 +27,11 @@ log = logging.getLogger(__name__)
 class Collecting:
     """One batch that has ended, while its results are fetched; may be cut short and begun again at any point."""
 
-    def __init__(self, rt: Runtime, provider: "ProviderBatches", now: Standing) -> None:
-        self._rt = rt
-        self._provider = provider
-        self._batch = now.batch
-        self._project = now.project
+    def __init__(self, shipping: Shipping, cargo: Cargo) -> None:
+        self._shipping = shipping
+        self._provider = shipping.provider
+        self._cargo = cargo
+        self._batch = cargo.batch
 
     async def collect(self) -> None:
         """Store what both files tell, and have them deleted.
@@ -45,12 +43,12 @@ class Collecting:
         if batch.output_file_id is not None:
             await self._store_answers(batch.output_file_id)
             await delete_file(self._provider, batch, batch.output_file_id)
-            await change_batch(self._rt, batch.id, output_file_id=None)
+            await self._shipping.note(batch.id, output_file_id=None)
         if batch.error_file_id is not None:
             with _unless_missing():
                 await self._store_file(batch.error_file_id)
             await delete_file(self._provider, batch, batch.error_file_id)
-            await change_batch(self._rt, batch.id, error_file_id=None)
+            await self._shipping.note(batch.id, error_file_id=None)
 
     async def _store_answers(self, file_id: str) -> None:
         """Store all answers; a file that is not there, or that tells less than the provider counts, is asked for again.
@@ -67,8 +65,8 @@ class Collecting:
         except CallFault as fault:
             if fault.status != 404 or batch.failures < MOST_FAILURES:
                 raise
-            log.warning("A file of results is gone; its conversations are analysed again.")
-            await change_batch(self._rt, batch.id, reason=LOST)
+            log.warning("A file of results is gone; what was asked is asked again.")
+            await self._shipping.note(batch.id, reason=LOST)
             return
         if rows < batch.completed and batch.failures < MOST_FAILURES:
             raise CallFault("connection", retryable=True)
@@ -80,7 +78,7 @@ class Collecting:
             await self._provider.download(file_id, scratch)
             while group := await asyncio.to_thread(_next_rows, scratch):
                 told = [row for row in group if row is not None]
-                ignored += len(group) - len(told) + await store_rows(self._rt, self._batch, self._project, told)
+                ignored += len(group) - len(told) + await self._cargo.store(told)
                 rows += len(group)
             broken_off = rows and not _ends_with_line(scratch)
         if ignored:
@@ -88,7 +86,7 @@ class Collecting:
         return rows - bool(broken_off)
 
 
-async def delete_file(provider: "ProviderBatches", batch: AnalysisBatch, file_id: str) -> None:
+async def delete_file(provider: "ProviderBatches", batch: ProviderBatch, file_id: str) -> None:
     """Have a file of the batch deleted at the provider; what cannot be deleted after some attempts is told in the log.
 
     Raises:

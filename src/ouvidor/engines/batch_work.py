@@ -8,49 +8,71 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql.functions import Function
 
-from ouvidor.accounts.models import Project
-from ouvidor.analysis.batch_closing import LOST, Standing, change_batch, close, refuse
-from ouvidor.analysis.batch_collecting import MOST_DELETIONS, MOST_FAILURES, Collecting, delete_file
-from ouvidor.analysis.batch_filling import Filling
-from ouvidor.analysis.models import AnalysisBatch, AnalysisRun, BatchState
-from ouvidor.engines.batches import BatchesUnsupported, BatchLimits, BatchStatus, RequestFile, scratch_file
+from ouvidor.engines.batch_cargo import LOST, MISSING, Cargo, Shipping
+from ouvidor.engines.batch_collecting import MOST_DELETIONS, MOST_FAILURES, Collecting, delete_file
+from ouvidor.engines.batch_rows import BatchState
+from ouvidor.engines.batches import BatchesUnsupported, BatchStatus, RequestFile, scratch_file
 from ouvidor.engines.call_fault import CallFault
-from ouvidor.runtime import Runtime
-
-if TYPE_CHECKING:
-    from ouvidor.engines.provider_batches import ProviderBatches
 
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 600.0
 BETWEEN_LOOKS = timedelta(seconds=30)
 LONGEST_LIFE = timedelta(hours=48)
 """Twice the window within which a provider answers or says that it will not."""
+WAIT_AFTER_FAILURE = timedelta(minutes=10)
 SIGNS_OF_LIFE = 4
-HOLD = text("""
-update analysis_batch set held_until = clock_timestamp() + make_interval(secs => :seconds)
-where id = :id and state <> 'closed' and (held_until is null or held_until <= clock_timestamp())
-returning id
-""")
-RENEW = text("""
-update analysis_batch set held_until = clock_timestamp() + make_interval(secs => :seconds) where id = :id
-""")
-LET_GO = text("update analysis_batch set held_until = null where id = :id")
+
 log = logging.getLogger(__name__)
+
+
+async def advance_all(shipping: Shipping) -> None:
+    """Take every batch of this kind as far as it goes now, and begin those that are waited for.
+
+    Any number of processes may do so at once, and each may die at any point.
+    """
+    table = shipping.carrier.table
+    due = (table.state != BatchState.CLOSED, table.next_at <= shipping.clock())
+    async with shipping.db.read() as session:
+        found = (await session.execute(select(table.id).where(*due).order_by(table.created_at, table.id))).scalars()
+    for batch_id in found:
+        await _advance(shipping, batch_id)
+    for order_id in await shipping.carrier.ready():
+        while (batch_id := await shipping.carrier.begin(order_id)) is not None:
+            await _advance(shipping, batch_id)
+            if await _state_of(shipping, batch_id) not in {BatchState.SUBMITTED, BatchState.CLOSED}:
+                break
+
+
+async def _advance(shipping: Shipping, batch_id: UUID) -> None:
+    """What goes wrong with one batch keeps no other from going on."""
+    try:
+        await BatchWork(shipping, batch_id).advance()
+    except Exception:
+        log.exception("A batch could not be taken further; it is tried again.")
+
+
+async def _state_of(shipping: Shipping, batch_id: UUID) -> str | None:
+    """The batch's state, or None where there was nothing for it."""
+    table = shipping.carrier.table
+    async with shipping.db.read() as session:
+        return (await session.execute(select(table.state).where(table.id == batch_id))).scalar_one_or_none()
 
 
 class BatchWork:
     """Takes one batch as far as it goes now."""
 
-    def __init__(self, rt: Runtime, provider: "ProviderBatches", limits: BatchLimits, batch_id: UUID) -> None:
-        self._rt = rt
-        self._provider = provider
-        self._limits = limits
+    def __init__(self, shipping: Shipping, batch_id: UUID) -> None:
+        self._shipping = shipping
+        self._provider = shipping.provider
+        self._db = shipping.db
+        self._clock = shipping.clock
+        self._table = shipping.carrier.table
         self._id = batch_id
 
     async def advance(self) -> None:
@@ -58,12 +80,9 @@ class BatchWork:
 
         What a server refuses or fails to do is tried again, later each time.
         """
-        seconds = self._rt.settings.stalled_seconds
-        async with self._rt.db.begin() as session:
-            held = (await session.execute(HOLD, {"id": self._id, "seconds": seconds})).scalar_one_or_none()
-        if held is None:
+        if not await self._hold():
             return
-        holding = asyncio.create_task(self._keep_holding(seconds))
+        holding = asyncio.create_task(self._keep_holding())
         try:
             await self._steps()
         finally:
@@ -73,7 +92,7 @@ class BatchWork:
     async def _steps(self) -> None:
         resumed = True
         while True:
-            now = await self._standing()
+            now = await self._shipping.carrier.load(self._id)
             if now is None or now.batch.state == BatchState.CLOSED:
                 return
             try:
@@ -84,7 +103,7 @@ class BatchWork:
                 return
             resumed = False
 
-    async def _step(self, now: Standing, *, resumed: bool) -> bool:
+    async def _step(self, now: Cargo, *, resumed: bool) -> bool:
         """Whether the next step can be taken at once; `resumed` where another process may have begun with this one."""
         match now.batch.state:
             case BatchState.FILLING:
@@ -96,21 +115,21 @@ class BatchWork:
             case _:
                 return await self._collect(now)
 
-    async def _fill(self, now: Standing, *, resumed: bool) -> bool:
-        batch, name = now.batch, f"ouvidor-{self._id}.jsonl"
-        if resumed and batch.failures:
+    async def _fill(self, now: Cargo, *, resumed: bool) -> bool:
+        failures, name = now.batch.failures, f"ouvidor-{self._id}.jsonl"
+        if resumed and failures:
             await self._delete_uploads(name)
         if now.cancelled:
             return await self._close(now, reason="cancelled")
         with scratch_file() as scratch:
-            file = RequestFile(self._limits, scratch)
-            await Filling(self._rt, batch, now.project, file).fill()
+            file = RequestFile(self._shipping.limits, scratch)
+            await now.fill(file)
             if not file.requests:
-                await self._forget(now)
+                await self._forget()
                 return False
-            await change_batch(self._rt, self._id, requests=file.requests, failures=batch.failures + 1)
+            await self._note(requests=file.requests, failures=failures + 1)
             sent = await self._provider.upload(name, scratch)
-        await change_batch(self._rt, self._id, state=BatchState.UPLOADED, file_id=sent)
+        await self._note(state=BatchState.UPLOADED, file_id=sent)
         return True
 
     async def _delete_uploads(self, name: str) -> None:
@@ -118,28 +137,25 @@ class BatchWork:
         for left in await self._provider.files_named(name):
             await self._provider.delete_file(left)
 
-    async def _submit(self, now: Standing, *, resumed: bool) -> bool:
+    async def _submit(self, now: Cargo, *, resumed: bool) -> bool:
         batch = now.batch
         begun = await self._provider.find(str(batch.id)) if resumed else None
         if begun is None and now.cancelled:
             return await self._close(now, reason="cancelled")
         if begun is None:
             begun = await self._provider.create(batch.file_id or "", str(batch.id))
-        later = self._rt.clock() + BETWEEN_LOOKS
-        await change_batch(
-            self._rt,
-            self._id,
+        await self._note(
             state=BatchState.SUBMITTED,
             provider_id=begun.id,
             status=begun.status,
-            submitted_at=self._rt.clock(),
-            next_at=later,
+            submitted_at=self._clock(),
+            next_at=self._clock() + BETWEEN_LOOKS,
             failures=0,
         )
         log.info("A batch of %s requests was begun.", batch.requests)
         return now.cancelled
 
-    async def _look(self, now: Standing) -> bool:
+    async def _look(self, now: Cargo) -> bool:
         batch = now.batch
         told = await self._provider.read(batch.provider_id or "")
         if now.cancelled and not told.final and told.status != "cancelling":
@@ -147,23 +163,21 @@ class BatchWork:
         if told.completed and told.output_file_id is None and told.final and batch.failures < MOST_FAILURES:
             raise CallFault("server_error", retryable=True)
         if told.final:
-            await change_batch(
-                self._rt, self._id, state=BatchState.ENDED, failures=0, reason=_reason(told), **_told(told)
-            )
+            await self._note(state=BatchState.ENDED, failures=0, reason=_reason(told), **_told(told))
             return True
-        if self._rt.clock() - batch.created_at > LONGEST_LIFE:
+        if self._clock() - batch.created_at > LONGEST_LIFE:
             return await self._close(now, reason=LOST, paid=True)
-        await change_batch(self._rt, self._id, next_at=self._rt.clock() + BETWEEN_LOOKS, failures=0, **_told(told))
+        await self._note(next_at=self._clock() + BETWEEN_LOOKS, failures=0, **_told(told))
         return False
 
-    async def _collect(self, now: Standing) -> bool:
-        await Collecting(self._rt, self._provider, now).collect()
+    async def _collect(self, now: Cargo) -> bool:
+        await Collecting(self._shipping, now).collect()
         return await self._close(now, reason=now.batch.reason)
 
-    async def _after(self, fault: CallFault, now: Standing) -> bool:
+    async def _after(self, fault: CallFault, now: Cargo) -> bool:
         """What a fault of the server means; whether a next step can be taken at once."""
         batch, failures = now.batch, now.batch.failures + 1
-        old = self._rt.clock() - batch.created_at > LONGEST_LIFE
+        old = self._clock() - batch.created_at > LONGEST_LIFE
         submitted = batch.state == BatchState.SUBMITTED
         if batch.state != BatchState.ENDED and now.cancelled and failures > MOST_DELETIONS:
             return await self._close(now, reason="cancelled", paid=submitted)
@@ -175,14 +189,15 @@ class BatchWork:
             return await self._close(now, reason=LOST, paid=True)
         wait = min(FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 10), LONGEST_WAIT_SECONDS)
         wait = max(wait, min(fault.retry_after or 0.0, LONGEST_LIFE.total_seconds()))
-        await change_batch(self._rt, self._id, failures=failures, next_at=self._rt.clock() + timedelta(seconds=wait))
+        await self._note(failures=failures, next_at=self._clock() + timedelta(seconds=wait))
         return False
 
-    async def _after_refusal(self, fault: CallFault, now: Standing) -> bool | None:
+    async def _after_refusal(self, fault: CallFault, now: Cargo) -> bool | None:
         """What it means that the server does not take a file or a batch; None where it may take it later."""
         uploaded = now.batch.state == BatchState.UPLOADED
         if fault.status in {404, 405} and not (uploaded and await self._offers_batches()):
-            await refuse(self._rt, now)
+            log.error("%s", BatchesUnsupported().detail)
+            await now.refuse()
             return False
         if uploaded and fault.status in {400, 404}:
             return await self._upload_again(now)
@@ -197,49 +212,59 @@ class BatchWork:
                 return False
         return True
 
-    async def _upload_again(self, now: Standing) -> bool:
+    async def _upload_again(self, now: Cargo) -> bool:
         """The file is not there any more, or was not accepted: once more from the beginning, not for ever."""
         failures = now.batch.failures + 1
         if failures > MOST_FAILURES:
             return await self._close(now, reason="refused")
-        again = self._rt.clock() + timedelta(seconds=FIRST_WAIT_SECONDS)
-        await change_batch(self._rt, self._id, state=BatchState.FILLING, failures=failures, next_at=again)
+        again = self._clock() + timedelta(seconds=FIRST_WAIT_SECONDS)
+        await self._note(state=BatchState.FILLING, failures=failures, next_at=again)
         return False
 
-    async def _close(self, now: Standing, *, reason: str | None, paid: bool = False) -> bool:
-        """Have what the provider keeps deleted, and give back what has no answer."""
+    async def _close(self, now: Cargo, *, reason: str | None, paid: bool = False) -> bool:
+        """Have what the provider keeps deleted, and give back what has no answer; with `paid` it counts as paid for."""
         if now.batch.file_id is not None:
             await delete_file(self._provider, now.batch, now.batch.file_id)
-        await close(self._rt, now, reason=reason, paid=paid)
+        at = self._clock()
+        async with self._db.begin() as session:
+            found = (await session.execute(select(self._table).where(self._table.id == self._id))).scalar_one()
+            failed = found.status == "failed" or reason in {"refused", "too_large"}
+            due_at = at + (WAIT_AFTER_FAILURE if failed else timedelta())
+            why = reason or found.reason or MISSING
+            await now.release(session, why, due_at, paid=paid or found.reason == LOST)
+            found.reason = why if found.requests > found.answered else None
+            found.state, found.closed_at = BatchState.CLOSED, at
         return False
 
-    async def _forget(self, now: Standing) -> None:
+    async def _forget(self) -> None:
         """A batch for which there was nothing, or no money."""
-        async with self._rt.db.begin() as session:
-            await session.execute(delete(AnalysisBatch).where(AnalysisBatch.id == now.batch.id))
+        async with self._db.begin() as session:
+            await session.execute(delete(self._table).where(self._table.id == self._id))
 
-    async def _standing(self) -> Standing | None:
-        query = (
-            select(AnalysisBatch, AnalysisRun, Project)
-            .join(AnalysisRun, AnalysisRun.id == AnalysisBatch.run_id)
-            .join(Project, Project.id == AnalysisBatch.project_id)
-            .where(AnalysisBatch.id == self._id)
-        )
-        async with self._rt.db.read() as session:
-            found = (await session.execute(query)).one_or_none()
-        return None if found is None else Standing(*found)
+    async def _note(self, **values: object) -> None:
+        await self._shipping.note(self._id, **values)
 
-    async def _keep_holding(self, seconds: int) -> None:
+    async def _hold(self) -> bool:
+        """Whether the batch is this process's to work on."""
+        free = or_(self._table.held_until.is_(None), self._table.held_until <= func.clock_timestamp())
+        mine = (self._table.id == self._id, self._table.state != BatchState.CLOSED, free)
+        query = update(self._table).where(*mine).values(held_until=self._held_until()).returning(self._table.id)
+        async with self._db.begin() as session:
+            return (await session.execute(query)).first() is not None
+
+    async def _keep_holding(self) -> None:
         while True:
-            await asyncio.sleep(seconds / SIGNS_OF_LIFE)
+            await asyncio.sleep(self._shipping.stalled_seconds / SIGNS_OF_LIFE)
             with suppress(SQLAlchemyError, OSError):
-                async with self._rt.db.begin() as session:
-                    await session.execute(RENEW, {"id": self._id, "seconds": seconds})
+                await self._note(held_until=self._held_until())
 
     async def _let_go(self) -> None:
         with suppress(SQLAlchemyError, OSError):
-            async with self._rt.db.begin() as session:
-                await session.execute(LET_GO, {"id": self._id})
+            await self._note(held_until=None)
+
+    def _held_until(self) -> Function[object]:
+        span = func.make_interval(0, 0, 0, 0, 0, 0, self._shipping.stalled_seconds)
+        return func.clock_timestamp() + span  # pyright: ignore[reportReturnType] - SQLAlchemy types sums of functions as anything
 
 
 def _told(told: BatchStatus) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How texts speak to whoever analyses a conversation: the phrases, over folded letters. Pure."""
+"""How texts speak to whoever rates, analyses or classifies them: the phrases, over folded letters. Pure."""
 
 import re
 
