@@ -308,7 +308,8 @@ def test_prompts_are_saved_compared_activated_and_taken_back(run: Run, shop: Pat
     assert diff.startswith("--- reply default ")
     assert "\n+Never say “hello”.\n" in diff
     rows = as_json(run("prompts", "list", "-p", "shop", "--json"))
-    assert [(row["name"], row["versions"]) for row in rows] == [("reply", 1), ("analysis", 0), ("rewrite", 0)]
+    versions = {row["name"]: row["versions"] for row in rows}
+    assert versions == {"reply": 1, "analysis": 0, "comments": 0, "rewrite": 0}
     assert run("prompts", "back", "reply", "-p", "shop").stdout.endswith("is in use, in place of reply 1.\n")
     assert run("prompts", "activate", "reply", "1", "-p", "shop").stdout.startswith("reply 1 is in use")
     file.write_text("{{ password }}")
