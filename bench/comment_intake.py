@@ -38,11 +38,11 @@ from ouvidor.accounts.models import Project
 from ouvidor.accounts.projects import create_project, project_named
 from ouvidor.engines.embeddings import Embedder, NoEmbedder
 from ouvidor.feedback.classifier import classifier_for, classify
-from ouvidor.feedback.columns import CommentReading
 from ouvidor.feedback.examples import own_examples
-from ouvidor.feedback.intake import begin_job
-from ouvidor.feedback.jobs import read_job
-from ouvidor.feedback.reading import open_comments
+from ouvidor.feedback.intake.columns import CommentReading
+from ouvidor.feedback.intake.reading import open_comments
+from ouvidor.feedback.intake.receive import begin_job
+from ouvidor.feedback.jobs.control import read_job
 from ouvidor.feedback.taxonomy import DEFAULT
 from ouvidor.migrations.run import upgrade
 from ouvidor.postgres import EmbeddedPostgres

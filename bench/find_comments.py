@@ -42,14 +42,14 @@ from ouvidor.app import create_app
 from ouvidor.db import driver_of, new_id
 from ouvidor.demo.comments import past_comments, planted
 from ouvidor.engines.embeddings import Embedder, load_embedder
-from ouvidor.feedback.export import Form, export_comments
-from ouvidor.feedback.finding import find
+from ouvidor.feedback.finding.export import Form, export_comments
+from ouvidor.feedback.finding.find import find
+from ouvidor.feedback.finding.menus import read_menus
+from ouvidor.feedback.finding.vector_index import index_if_large
+from ouvidor.feedback.finding.wanted import CommentFilter
 from ouvidor.feedback.local.language import cue_language, language_of
-from ouvidor.feedback.menus import read_menus
 from ouvidor.feedback.taxonomy import DEFAULT
 from ouvidor.feedback.terms import terms_of
-from ouvidor.feedback.vector_index import index_if_large
-from ouvidor.feedback.wanted import CommentFilter
 from ouvidor.knowledge.embedding import embed_texts, vectors_name
 from ouvidor.migrations.run import upgrade
 from ouvidor.postgres import EmbeddedPostgres

@@ -24,7 +24,7 @@ from ouvidor.engines.embeddings import Embedder, NoEmbedder, load_embedder
 from ouvidor.feedback.classification import Classification
 from ouvidor.feedback.classifier import classifier_for, classify, compare_corrections, learn
 from ouvidor.feedback.examples import Example
-from ouvidor.feedback.learning import WEIGHT
+from ouvidor.feedback.learning.train import WEIGHT
 from ouvidor.feedback.measures import confusion, macro_f1, places
 from ouvidor.feedback.taxonomy import DEFAULT, Category, Taxonomy
 from ouvidor.settings import default_data_dir

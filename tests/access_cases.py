@@ -26,12 +26,12 @@ from ouvidor.accounts.users import join_project
 from ouvidor.analysis.models import AnalysisItem, AnalysisRun
 from ouvidor.conversations.models import Conversation
 from ouvidor.feedback.classifier import Trained, shipped
-from ouvidor.feedback.correcting_many import correct_many
+from ouvidor.feedback.finding.wanted import CommentFilter
+from ouvidor.feedback.learning.correcting_many import correct_many
 from ouvidor.feedback.models import CommentItem, CommentJob, CommentModel, CommentUpload, CommentView, TaxonomyVersion
-from ouvidor.feedback.moves import Preview
-from ouvidor.feedback.taxonomies import newest_version
+from ouvidor.feedback.taxonomies.moves import Preview
+from ouvidor.feedback.taxonomies.versions import newest_version
 from ouvidor.feedback.taxonomy import DEFAULT
-from ouvidor.feedback.wanted import CommentFilter
 from ouvidor.knowledge.models import Section
 from ouvidor.privacy.models import DataExport, Erasure
 from ouvidor.prompts.store import save_prompt

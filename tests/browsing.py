@@ -52,15 +52,15 @@ from ouvidor.engines.calls import CallRecord
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.engines.scripted import Held, ScriptedEngine
 from ouvidor.feedback.classifier import Trained, shipped
-from ouvidor.feedback.correcting import correct
+from ouvidor.feedback.finding.views import save_view
+from ouvidor.feedback.intake.uploads import keep_upload
+from ouvidor.feedback.learning.correcting import correct
+from ouvidor.feedback.learning.waiting import list_waiting
 from ouvidor.feedback.models import Comment, CommentItem, CommentJob, CommentModel
-from ouvidor.feedback.moves import Cell, Moved, Moves, OfTag, Preview, order_preview
-from ouvidor.feedback.taxonomies import row_of, save_taxonomy
+from ouvidor.feedback.taxonomies.draft import draft_of
+from ouvidor.feedback.taxonomies.moves import Cell, Moved, Moves, OfTag, Preview, order_preview
+from ouvidor.feedback.taxonomies.versions import row_of, save_taxonomy
 from ouvidor.feedback.taxonomy import DEFAULT, Category, Tag, Taxonomy
-from ouvidor.feedback.taxonomy_draft import draft_of
-from ouvidor.feedback.uploads import keep_upload
-from ouvidor.feedback.views import save_view
-from ouvidor.feedback.waiting import list_waiting
 from ouvidor.knowledge.read import list_sections
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.privacy.erase import carry_out_erasure, order_erasure

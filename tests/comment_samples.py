@@ -7,11 +7,11 @@ from typing import Any, get_args
 from uuid import UUID
 
 from ouvidor.feedback.classification import TagGiven
-from ouvidor.feedback.finding import Order
-from ouvidor.feedback.jobs import JobOut, State
-from ouvidor.feedback.menus import Choice, FieldMenu, Menus
+from ouvidor.feedback.finding.find import Order
+from ouvidor.feedback.finding.menus import Choice, FieldMenu, Menus
+from ouvidor.feedback.intake.uploads import TIME_FORMATS
+from ouvidor.feedback.jobs.control import JobOut, State
 from ouvidor.feedback.read import ClassificationOut, CommentOut
-from ouvidor.feedback.uploads import TIME_FORMATS
 from ouvidor.web.categories import CategoryView
 from ouvidor.web.comment_files import ZONES
 from ouvidor.web.comment_filters import CommentFilters

@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from ouvidor.feedback.agreement import ShareOut
-from ouvidor.feedback.charts import reliability_chart
 from ouvidor.feedback.classification import TagGiven
+from ouvidor.feedback.learning.agreement import ShareOut
+from ouvidor.feedback.learning.charts import reliability_chart
+from ouvidor.feedback.learning.waiting import GivenOut, Progress, WaitingOut
 from ouvidor.feedback.local.model import Measured
 from ouvidor.feedback.measures import Bin
 from ouvidor.feedback.read import ClassificationOut
-from ouvidor.feedback.waiting import GivenOut, Progress, WaitingOut
 from ouvidor.web.categories import CategoryView
 from ouvidor.web.contexts.analyses import Cell, ChartView
 from ouvidor.web.contexts.classifier import (

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from ouvidor.feedback.moves import Cell, Moved, Moves, OfTag, Preview
+from ouvidor.feedback.taxonomies.changes import changes_between
+from ouvidor.feedback.taxonomies.draft import SENTENCES
+from ouvidor.feedback.taxonomies.moves import Cell, Moved, Moves, OfTag, Preview
 from ouvidor.feedback.taxonomy import DEFAULT, Category, Tag, Taxonomy
-from ouvidor.feedback.taxonomy_changes import changes_between
-from ouvidor.feedback.taxonomy_draft import SENTENCES
 from ouvidor.web.categories import CategoryView
 from ouvidor.web.contexts.frame import Frame, Page
 from ouvidor.web.contexts.taxonomy import (

@@ -24,17 +24,17 @@ from ouvidor.engines.base import Usage as Tokens
 from ouvidor.engines.batches import BatchesUnsupported, BatchLimits, BatchRow, NoProvider, ProviderUnreachable
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.feedback.again import begin_again
-from ouvidor.feedback.batch_cargo import CommentsInBatches
-from ouvidor.feedback.batches import ByNoModel, CommentBatchOut, advance_comment_batches, batch_job, list_batches
-from ouvidor.feedback.fitting import MOST_TOGETHER
-from ouvidor.feedback.intake import begin_job
-from ouvidor.feedback.items import UnknownJob
-from ouvidor.feedback.jobs import JobEnded, JobOut, cancel_job, go_on, pause_job, read_job
+from ouvidor.feedback.intake.receive import begin_job
+from ouvidor.feedback.jobs.batch_cargo import CommentsInBatches
+from ouvidor.feedback.jobs.batches import ByNoModel, CommentBatchOut, advance_comment_batches, batch_job, list_batches
+from ouvidor.feedback.jobs.control import JobEnded, JobOut, cancel_job, go_on, pause_job, read_job
+from ouvidor.feedback.jobs.items import UnknownJob
+from ouvidor.feedback.jobs.work import work_off
+from ouvidor.feedback.llm.fitting import MOST_TOGETHER
 from ouvidor.feedback.models import TaxonomyVersion
 from ouvidor.feedback.rules import Rules, change_rules
 from ouvidor.feedback.taxonomy import DEFAULT, Category, Taxonomy
 from ouvidor.feedback.told import Told
-from ouvidor.feedback.work import work_off
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings
 from ouvidor.worker import work

@@ -17,9 +17,9 @@ from sqlalchemy import update
 from ouvidor.accounts.models import IdempotencyKey
 from ouvidor.accounts.permissions import Role
 from ouvidor.csv_cells import restored
+from ouvidor.feedback.jobs.work import work_off
 from ouvidor.feedback.models import TaxonomyVersion
 from ouvidor.feedback.taxonomy import Category, Tag, Taxonomy
-from ouvidor.feedback.work import work_off
 from ouvidor.runtime import Runtime
 from ouvidor.settings import Settings
 

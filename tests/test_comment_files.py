@@ -26,14 +26,6 @@ from ouvidor.csv_cells import neutralised
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.evals.comments import read_comments
 from ouvidor.feedback.classifier import classifier_for
-from ouvidor.feedback.classify_file import FileToClassify, classify_file
-from ouvidor.feedback.columns import (
-    CommentReading,
-    NoTextColumn,
-    UnknownColumn,
-    UnreadableComments,
-    fields_named,
-)
 from ouvidor.feedback.command import (
     FileToExport,
     UnknownCategory,
@@ -43,18 +35,26 @@ from ouvidor.feedback.command import (
     golden_to_file,
     import_comments,
 )
-from ouvidor.feedback.correcting import correct
-from ouvidor.feedback.import_file import FileToImport, ImportedFile
+from ouvidor.feedback.finding.wanted import CommentFilter
 from ouvidor.feedback.in_use import active_taxonomy
-from ouvidor.feedback.intake import NoComments
-from ouvidor.feedback.jobs import pause_job
+from ouvidor.feedback.intake.classify_file import FileToClassify, classify_file
+from ouvidor.feedback.intake.columns import (
+    CommentReading,
+    NoTextColumn,
+    UnknownColumn,
+    UnreadableComments,
+    fields_named,
+)
+from ouvidor.feedback.intake.import_file import FileToImport, ImportedFile
+from ouvidor.feedback.intake.reading import CommentFile, open_comment_stream, open_comments
+from ouvidor.feedback.intake.reading_json import CHUNK, NoList
+from ouvidor.feedback.intake.receive import NoComments
+from ouvidor.feedback.intake.writing import FileIsThere, Unwritable
+from ouvidor.feedback.jobs.control import pause_job
+from ouvidor.feedback.learning.correcting import correct
 from ouvidor.feedback.models import Comment, CommentJob
-from ouvidor.feedback.reading import CommentFile, open_comment_stream, open_comments
-from ouvidor.feedback.reading_json import CHUNK, NoList
 from ouvidor.feedback.taxonomy import DEFAULT
 from ouvidor.feedback.told import Told, Unfit
-from ouvidor.feedback.wanted import CommentFilter
-from ouvidor.feedback.writing import FileIsThere, Unwritable
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio

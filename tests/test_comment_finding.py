@@ -24,14 +24,15 @@ from ouvidor.accounts.permissions import Role
 from ouvidor.csv_cells import restored
 from ouvidor.db import new_id
 from ouvidor.engines.embeddings import LocalEmbedder, NoEmbedder, load_embedder
-from ouvidor.feedback import finding, nearest, vector_index
-from ouvidor.feedback.finding import find, fused
+from ouvidor.feedback.finding import find as finding
+from ouvidor.feedback.finding import nearest, vector_index
+from ouvidor.feedback.finding.find import find, fused
+from ouvidor.feedback.finding.nearest import LEAST_SIMILAR
+from ouvidor.feedback.finding.vector_index import index_if_large
+from ouvidor.feedback.finding.views import MOST_VIEWS
+from ouvidor.feedback.finding.wanted import CommentFilter
+from ouvidor.feedback.jobs.vectors import embed_comments, leave_vector_jobs
 from ouvidor.feedback.models import Comment, CommentClassification, CommentItem, CommentJob, CommentVector
-from ouvidor.feedback.nearest import LEAST_SIMILAR
-from ouvidor.feedback.vector_index import index_if_large
-from ouvidor.feedback.vectors import embed_comments, leave_vector_jobs
-from ouvidor.feedback.views import MOST_VIEWS
-from ouvidor.feedback.wanted import CommentFilter
 from ouvidor.knowledge.embedding import vectors_name
 from ouvidor.runtime import Runtime
 from ouvidor.text import fold
@@ -470,7 +471,7 @@ async def test_an_export_holds_what_the_filter_selects(
     by_meaning: Runtime, site: Site, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = await tell(by_meaning, site)
-    monkeypatch.setattr("ouvidor.feedback.export.AT_ONCE", 2)
+    monkeypatch.setattr("ouvidor.feedback.finding.export.AT_ONCE", 2)
     everything = await rows_of(client, site)
     assert [row["id"] for row in everything] == [str(told[name]) for name in NEWEST]
     few = await rows_of(client, site, category="criticism", q="app", mode="words")

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from ouvidor.accounts.audit import Actor
 from ouvidor.engines.embeddings import Embedder, load_embedder
 from ouvidor.feedback.in_use import in_use
-from ouvidor.feedback.intake import NoComments, begin_job, take_in
+from ouvidor.feedback.intake.receive import NoComments, begin_job, take_in
 from ouvidor.feedback.judge import judge_locally
 from ouvidor.feedback.models import (
     Comment,

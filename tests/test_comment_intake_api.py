@@ -11,8 +11,8 @@ from factories import Site
 from sqlalchemy import func, select, update
 
 from ouvidor.accounts.audit import AuditEntry
+from ouvidor.feedback.jobs.work import work_off
 from ouvidor.feedback.models import Comment, CommentClassification, CommentItem, CommentVector
-from ouvidor.feedback.work import work_off
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio

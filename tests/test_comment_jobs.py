@@ -22,11 +22,10 @@ from ouvidor.accounts.audit import COMMAND
 from ouvidor.accounts.models import AuditEntry, Project
 from ouvidor.engines.embeddings import EmbeddingFailed, NoEmbedder
 from ouvidor.feedback.again import begin_again
-from ouvidor.feedback.claim import LOCAL_TOGETHER, MOST_LOSSES, slots
 from ouvidor.feedback.classifier import shipped
-from ouvidor.feedback.intake import begin_job
-from ouvidor.feedback.items import UnknownJob
-from ouvidor.feedback.jobs import (
+from ouvidor.feedback.intake.receive import begin_job
+from ouvidor.feedback.jobs.claim import LOCAL_TOGETHER, MOST_LOSSES, slots
+from ouvidor.feedback.jobs.control import (
     JobEnded,
     JobOut,
     NothingFailed,
@@ -37,12 +36,13 @@ from ouvidor.feedback.jobs import (
     read_job,
     retry_failed,
 )
+from ouvidor.feedback.jobs.items import UnknownJob
+from ouvidor.feedback.jobs.upkeep import begin_night, give_back
+from ouvidor.feedback.jobs.work import Begun, Comments, work_off
 from ouvidor.feedback.models import Comment, CommentClassification, CommentItem, CommentMonth
 from ouvidor.feedback.remove import remove_comment
 from ouvidor.feedback.rules import Rules, change_rules
 from ouvidor.feedback.told import Told, Unfit
-from ouvidor.feedback.upkeep import begin_night, give_back
-from ouvidor.feedback.work import Begun, Comments, work_off
 from ouvidor.pool import Holding
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings

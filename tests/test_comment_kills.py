@@ -16,8 +16,8 @@ from stub_llm import stub
 
 from ouvidor.accounts.audit import COMMAND
 from ouvidor.accounts.models import Project
-from ouvidor.feedback.fitting import MOST_TOGETHER
-from ouvidor.feedback.intake import begin_job
+from ouvidor.feedback.intake.receive import begin_job
+from ouvidor.feedback.llm.fitting import MOST_TOGETHER
 from ouvidor.feedback.told import Told
 from ouvidor.runtime import DatabaseAddress, Runtime
 

@@ -23,13 +23,13 @@ from ouvidor.engines.base import NO_BRIEF, Brief, Engine, G, O, Outcome, Task
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.engines.llm import LlmEngine
 from ouvidor.engines.scripted import ScriptedEngine
-from ouvidor.feedback.addressed import addresses_classifier
-from ouvidor.feedback.asking import UNSURE, asking_with
-from ouvidor.feedback.by_model import ask
-from ouvidor.feedback.costs import terms_of
 from ouvidor.feedback.examples import own_examples
-from ouvidor.feedback.fitting import LEFT_OUT, MOST_TOGETHER, Room, group_sizes, room_for, shortened, size_of
-from ouvidor.feedback.task import COMMENTS, Answers, present, task_for
+from ouvidor.feedback.llm.addressed import addresses_classifier
+from ouvidor.feedback.llm.asking import UNSURE, asking_with
+from ouvidor.feedback.llm.by_model import ask
+from ouvidor.feedback.llm.costs import terms_of
+from ouvidor.feedback.llm.fitting import LEFT_OUT, MOST_TOGETHER, Room, group_sizes, room_for, shortened, size_of
+from ouvidor.feedback.llm.task import COMMENTS, Answers, present, task_for
 from ouvidor.feedback.taxonomy import DEFAULT, Category, Tag, Taxonomy
 from ouvidor.prompts.catalogue import PROMPTS
 from ouvidor.prompts.store import save_prompt

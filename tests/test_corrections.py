@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from ouvidor.accounts.models import AuditEntry
 from ouvidor.accounts.permissions import Role
 from ouvidor.db import new_id
-from ouvidor.feedback.correcting_many import MOST
+from ouvidor.feedback.learning.correcting_many import MOST
 from ouvidor.feedback.models import CommentClassification
 from ouvidor.runtime import Runtime
 

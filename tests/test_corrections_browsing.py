@@ -24,11 +24,11 @@ from ouvidor.app import create_app
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.engines.local import LocalEngine
 from ouvidor.engines.scripted import ScriptedEngine
-from ouvidor.feedback.correcting import correct
+from ouvidor.feedback.learning.correcting import correct
 from ouvidor.feedback.models import Comment
-from ouvidor.feedback.taxonomies import save_taxonomy
+from ouvidor.feedback.taxonomies.draft import draft_of
+from ouvidor.feedback.taxonomies.versions import save_taxonomy
 from ouvidor.feedback.taxonomy import Category, Taxonomy
-from ouvidor.feedback.taxonomy_draft import draft_of
 from ouvidor.postgres import EmbeddedPostgres
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings

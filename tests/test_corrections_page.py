@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from ouvidor.accounts.audit import COMMAND
 from ouvidor.accounts.permissions import Role
-from ouvidor.feedback.correcting import correct
+from ouvidor.feedback.learning.correcting import correct
 from ouvidor.feedback.models import Comment, CommentModel
-from ouvidor.feedback.taxonomies import save_taxonomy
+from ouvidor.feedback.taxonomies.draft import draft_of
+from ouvidor.feedback.taxonomies.versions import save_taxonomy
 from ouvidor.feedback.taxonomy import Category, Taxonomy
-from ouvidor.feedback.taxonomy_draft import draft_of
 from ouvidor.runtime import Runtime
 from ouvidor.worker import work
 

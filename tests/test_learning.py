@@ -23,11 +23,11 @@ from ouvidor.engines.embeddings import EmbeddingFailed, NoEmbedder
 from ouvidor.errors import Unprocessable
 from ouvidor.evals.own_comments import run_for_project
 from ouvidor.feedback.classifier import classify, learn
-from ouvidor.feedback.correcting import correct
 from ouvidor.feedback.examples import Example
 from ouvidor.feedback.in_use import in_use
-from ouvidor.feedback.learning import RETRAIN_JOB, WEIGHT
-from ouvidor.feedback.learning import retrain as carry_out
+from ouvidor.feedback.learning.correcting import correct
+from ouvidor.feedback.learning.train import RETRAIN_JOB, WEIGHT
+from ouvidor.feedback.learning.train import retrain as carry_out
 from ouvidor.feedback.models import CommentModel
 from ouvidor.feedback.taxonomy import DEFAULT
 from ouvidor.runtime import DatabaseAddress, Runtime

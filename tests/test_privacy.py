@@ -29,7 +29,7 @@ from ouvidor.db import new_id
 from ouvidor.engines.base import Engine
 from ouvidor.engines.calls import CallRecord
 from ouvidor.engines.scripted import Held, ScriptedEngine
-from ouvidor.feedback.intake import begin_job, take_in
+from ouvidor.feedback.intake.receive import begin_job, take_in
 from ouvidor.feedback.told import Told
 from ouvidor.jobs import enqueue
 from ouvidor.monitoring.models import EngineCall

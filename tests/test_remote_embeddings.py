@@ -25,9 +25,9 @@ from ouvidor.engines.embeddings import EmbeddingFailed, NoEmbedder
 from ouvidor.engines.limits import Rate
 from ouvidor.engines.local import LocalEngine
 from ouvidor.engines.remote_embeddings import MOST_CHARACTERS, MOST_TEXTS, RemoteEmbedder
-from ouvidor.feedback.intake import take_in
+from ouvidor.feedback.intake.receive import take_in
+from ouvidor.feedback.jobs.vectors import embed_comments
 from ouvidor.feedback.told import Told
-from ouvidor.feedback.vectors import embed_comments
 from ouvidor.knowledge.catch_up import leave_index_jobs
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.search import search

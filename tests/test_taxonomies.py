@@ -15,15 +15,12 @@ from ouvidor.accounts.models import AuditEntry, Project
 from ouvidor.feedback.again import begin_again
 from ouvidor.feedback.classification import Classification, TagGiven
 from ouvidor.feedback.in_use import in_use
+from ouvidor.feedback.jobs.work import work_off
 from ouvidor.feedback.local.classify import VERSION
 from ouvidor.feedback.models import Comment, CommentItem, CommentJob, CommentModel
-from ouvidor.feedback.moves import Stock, Tried, make_preview, moves_of, order_preview
-from ouvidor.feedback.proposed import NotProposed, ignore_tags, show_tags, tag_uses, take_tags
 from ouvidor.feedback.rules import Rules, change_rules, read_rules
-from ouvidor.feedback.taxonomies import active_version, save_taxonomy
-from ouvidor.feedback.taxonomy import DEFAULT, Category, Tag, Taxonomy
-from ouvidor.feedback.taxonomy_changes import changes_between, teaches_the_same
-from ouvidor.feedback.taxonomy_draft import (
+from ouvidor.feedback.taxonomies.changes import changes_between, teaches_the_same
+from ouvidor.feedback.taxonomies.draft import (
     CategoryDraft,
     Draft,
     TagDraft,
@@ -32,7 +29,10 @@ from ouvidor.feedback.taxonomy_draft import (
     draft_of,
     read_draft,
 )
-from ouvidor.feedback.work import work_off
+from ouvidor.feedback.taxonomies.moves import Stock, Tried, make_preview, moves_of, order_preview
+from ouvidor.feedback.taxonomies.proposed import NotProposed, ignore_tags, show_tags, tag_uses, take_tags
+from ouvidor.feedback.taxonomies.versions import active_version, save_taxonomy
+from ouvidor.feedback.taxonomy import DEFAULT, Category, Tag, Taxonomy
 from ouvidor.runtime import Runtime
 from ouvidor.worker import work
 
@@ -404,7 +404,7 @@ async def test_many_comments_are_sampled(
     project = site.own.project
     for number in range(12):
         await build_comment(rt, project, f"{WORDS[number % 3]} {number}")
-    monkeypatch.setattr("ouvidor.feedback.moves.MOST", 6)
+    monkeypatch.setattr("ouvidor.feedback.taxonomies.moves.MOST", 6)
     first, second = [(await previewed(client, rt, site, 0))["moves"] for _ in range(2)]
     assert (first["total"], first["sampled"]) == (12, 6)
     assert [cell["about"] for cell in first["cells"]] == [2 * cell["count"] for cell in first["cells"]]

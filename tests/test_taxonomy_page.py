@@ -17,9 +17,9 @@ from ouvidor.accounts.permissions import Role
 from ouvidor.accounts.signins import COOKIE
 from ouvidor.feedback.models import Comment, CommentJob
 from ouvidor.feedback.rules import Rules, read_rules
-from ouvidor.feedback.taxonomies import Version, active_version, list_versions, save_taxonomy
+from ouvidor.feedback.taxonomies.draft import TagDraft, draft_of
+from ouvidor.feedback.taxonomies.versions import Version, active_version, list_versions, save_taxonomy
 from ouvidor.feedback.taxonomy import DEFAULT, MOST_TAGS, Category, Tag, Taxonomy
-from ouvidor.feedback.taxonomy_draft import TagDraft, draft_of
 from ouvidor.runtime import Runtime
 from ouvidor.web.taxonomy_form import draft_typed, fields_of, tag_lines
 from ouvidor.worker import work

@@ -30,7 +30,10 @@ from ouvidor.compat import openai_errors
 from ouvidor.conversations import api as conversations_api
 from ouvidor.conversations import desk_api, imports_api
 from ouvidor.errors import OuvidorError
-from ouvidor.feedback import find_api, intake_api, learn_api, taxonomy_api
+from ouvidor.feedback.finding import api as find_api
+from ouvidor.feedback.intake import api as intake_api
+from ouvidor.feedback.learning import api as learn_api
+from ouvidor.feedback.taxonomies import api as taxonomy_api
 from ouvidor.knowledge import api as knowledge_api
 from ouvidor.logs import REQUEST_ID
 from ouvidor.migrations.run import newest_form

@@ -230,7 +230,7 @@ _PT_ACCENTS = (
 )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def stem(word: str, language: Language) -> str:
     """Snowball stem of a folded word, folded.
 

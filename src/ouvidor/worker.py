@@ -17,16 +17,16 @@ from ouvidor.analysis.jobs import sweep as sweep_for_analysis
 from ouvidor.analysis.work import Analyst, work_off
 from ouvidor.conversations.abandoned import return_abandoned
 from ouvidor.engines.batches import BATCH_JOB
-from ouvidor.feedback.batches import advance_comment_batches
-from ouvidor.feedback.learning import RETRAIN_JOB, retrain
-from ouvidor.feedback.moves import PREVIEW_JOB, make_preview
-from ouvidor.feedback.upkeep import INDEX_JOB as INDEX_COMMENTS_JOB
-from ouvidor.feedback.upkeep import begin_night as begin_night_of_comments
-from ouvidor.feedback.upkeep import give_back
-from ouvidor.feedback.uploads import sweep_uploads
-from ouvidor.feedback.vectors import embed_comments, leave_vector_jobs
-from ouvidor.feedback.work import Commenter
-from ouvidor.feedback.work import work_off as work_off_comments
+from ouvidor.feedback.intake.uploads import sweep_uploads
+from ouvidor.feedback.jobs.batches import advance_comment_batches
+from ouvidor.feedback.jobs.upkeep import INDEX_JOB as INDEX_COMMENTS_JOB
+from ouvidor.feedback.jobs.upkeep import begin_night as begin_night_of_comments
+from ouvidor.feedback.jobs.upkeep import give_back
+from ouvidor.feedback.jobs.vectors import embed_comments, leave_vector_jobs
+from ouvidor.feedback.jobs.work import Commenter
+from ouvidor.feedback.jobs.work import work_off as work_off_comments
+from ouvidor.feedback.learning.train import RETRAIN_JOB, retrain
+from ouvidor.feedback.taxonomies.moves import PREVIEW_JOB, make_preview
 from ouvidor.knowledge.catch_up import leave_index_jobs
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.store import INDEX_JOB

@@ -31,9 +31,9 @@ def classify(
     code is then 2.
     """
     from ouvidor.conversations.import_command import pairs_of
-    from ouvidor.feedback.classify_file import FileToClassify
-    from ouvidor.feedback.columns import CommentReading, fields_named
     from ouvidor.feedback.command import classify_by_default, classify_by_project
+    from ouvidor.feedback.intake.classify_file import FileToClassify
+    from ouvidor.feedback.intake.columns import CommentReading, fields_named
 
     reading = CommentReading("csv" if str(file) == "-" else None, encoding, fields_named(pairs_of(columns or [])))
     wanted = FileToClassify(file, out, reading, language, force)

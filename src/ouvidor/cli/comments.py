@@ -19,7 +19,7 @@ from ouvidor.cli.running import (
 )
 
 if TYPE_CHECKING:
-    from ouvidor.feedback.import_file import ImportedFile
+    from ouvidor.feedback.intake.import_file import ImportedFile
 
 app = typer.Typer(name="comments", no_args_is_help=True, help="Comments: classified, found, corrected.")
 
@@ -60,9 +60,9 @@ def comments_import(
     rest lands; the exit code is then 2.
     """
     from ouvidor.conversations.import_command import pairs_of, reading_of
-    from ouvidor.feedback.columns import CommentReading, fields_named
     from ouvidor.feedback.command import import_comments
-    from ouvidor.feedback.import_file import FileToImport
+    from ouvidor.feedback.intake.columns import CommentReading, fields_named
+    from ouvidor.feedback.intake.import_file import FileToImport
 
     mapped = fields_named(pairs_of(columns or []))
     reading = CommentReading(form, encoding, mapped, reading_of({}, zone, time_format))
@@ -122,7 +122,7 @@ def comments_export(
     """Write the comments that meet all of these as CSV, the newest first."""
     from ouvidor.conversations.import_command import pairs_of
     from ouvidor.feedback.command import FileToExport, export_to_file
-    from ouvidor.feedback.wanted import CommentFilter
+    from ouvidor.feedback.finding.wanted import CommentFilter
 
     wanted = CommentFilter(
         category=category,

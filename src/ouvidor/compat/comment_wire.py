@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from ouvidor.conversations.imported import BrokenRow, shown
-from ouvidor.feedback.items import ItemOut
-from ouvidor.feedback.jobs import JobOut
+from ouvidor.feedback.intake.sending import as_text, id_of_unfit
+from ouvidor.feedback.jobs.control import JobOut
+from ouvidor.feedback.jobs.items import ItemOut
 from ouvidor.feedback.read import CommentOut
 from ouvidor.feedback.refusals import Refusal
-from ouvidor.feedback.sending import as_text, id_of_unfit
 from ouvidor.feedback.told import (
     MAX_AUTHOR_CHARACTERS,
     MAX_FIELD_CHARACTERS,

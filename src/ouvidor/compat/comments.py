@@ -32,18 +32,18 @@ from ouvidor.compat.comment_wire import (
     told_of,
 )
 from ouvidor.errors import Unprocessable
-from ouvidor.feedback.export_answer import comments_file
-from ouvidor.feedback.finding import Order, find
+from ouvidor.feedback.finding.export_answer import comments_file
+from ouvidor.feedback.finding.find import Order, find
+from ouvidor.feedback.finding.wanted import CommentFilter
 from ouvidor.feedback.in_use import active_taxonomy
-from ouvidor.feedback.items import AfterPosition, Place, list_items
-from ouvidor.feedback.jobs import read_job
+from ouvidor.feedback.intake.sending import Sent, send
+from ouvidor.feedback.jobs.control import read_job
+from ouvidor.feedback.jobs.items import AfterPosition, Place, list_items
 from ouvidor.feedback.models import Comment
 from ouvidor.feedback.read import UnknownComment
 from ouvidor.feedback.refusals import refusal_of
-from ouvidor.feedback.sending import Sent, send
 from ouvidor.feedback.taxonomy import Code, Taxonomy
 from ouvidor.feedback.told import MAX_ID_CHARACTERS, Unfit
-from ouvidor.feedback.wanted import CommentFilter
 from ouvidor.inputs import StorableText
 from ouvidor.problems import json_only, problem_responses
 from ouvidor.runtime import Runtime, RuntimeDep

@@ -25,11 +25,11 @@ from ouvidor.evals.comments import (
 )
 from ouvidor.feedback.classification import Classification
 from ouvidor.feedback.classifier import classifier_for, classify, learn
-from ouvidor.feedback.golden import GoldenCase, golden_cases
 from ouvidor.feedback.in_use import InUse, in_use
-from ouvidor.feedback.learning import example_of
+from ouvidor.feedback.learning.golden import GoldenCase, golden_cases
+from ouvidor.feedback.learning.train import example_of
+from ouvidor.feedback.learning.trainings import active_model, learnt_until
 from ouvidor.feedback.measures import share
-from ouvidor.feedback.trainings import active_model, learnt_until
 from ouvidor.runtime import Runtime
 
 FOLDS = 5

@@ -17,18 +17,18 @@ from ouvidor.conversations.imported import shown
 from ouvidor.engines.embeddings import Embedder
 from ouvidor.errors import Unprocessable
 from ouvidor.feedback.classifier import classifier_for
-from ouvidor.feedback.classify_file import ClassifiedFile, FileToClassify, classify_file
-from ouvidor.feedback.export import Form, export_comments
-from ouvidor.feedback.golden import golden_csv
-from ouvidor.feedback.import_file import FileToImport, ImportedFile, import_file
+from ouvidor.feedback.finding.export import Form, export_comments
+from ouvidor.feedback.finding.wanted import CommentFilter
 from ouvidor.feedback.in_use import active_taxonomy, in_use
-from ouvidor.feedback.jobs import JobOut
-from ouvidor.feedback.learning import order_training
+from ouvidor.feedback.intake.classify_file import ClassifiedFile, FileToClassify, classify_file
+from ouvidor.feedback.intake.import_file import FileToImport, ImportedFile, import_file
+from ouvidor.feedback.intake.writing import whole_file
+from ouvidor.feedback.jobs.control import JobOut
+from ouvidor.feedback.learning.golden import golden_csv
+from ouvidor.feedback.learning.train import order_training
+from ouvidor.feedback.learning.trainings import read_model
 from ouvidor.feedback.models import CommentModel, ModelState
 from ouvidor.feedback.taxonomy import DEFAULT
-from ouvidor.feedback.trainings import read_model
-from ouvidor.feedback.wanted import CommentFilter
-from ouvidor.feedback.writing import whole_file
 from ouvidor.runtime import Runtime
 
 LOOK_SECONDS = 0.5

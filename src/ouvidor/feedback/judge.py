@@ -12,10 +12,10 @@ from ouvidor.accounts.models import Project
 from ouvidor.engines.embeddings import EmbeddingFailed
 from ouvidor.engines.local import LOCAL
 from ouvidor.engines.spending import Spent
-from ouvidor.feedback.by_model import Asked, ask
 from ouvidor.feedback.classification import Classification
 from ouvidor.feedback.classifier import Vectors, sort_texts
 from ouvidor.feedback.in_use import InUse
+from ouvidor.feedback.llm.by_model import Asked, ask
 from ouvidor.feedback.local.classify import spoken
 from ouvidor.feedback.models import By
 from ouvidor.feedback.terms import terms_of

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import IdempotencyKey
+from ouvidor.feedback.llm.task import COMMENTS
 from ouvidor.feedback.models import Comment, CommentItem, CommentUpload
-from ouvidor.feedback.task import COMMENTS
 from ouvidor.monitoring.models import EngineCall
 from ouvidor.privacy.counts import ErasedCounts
 

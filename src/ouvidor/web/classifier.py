@@ -10,15 +10,15 @@ from ouvidor.accounts.permissions import Permission
 from ouvidor.engines.embeddings import EmbeddingFailed
 from ouvidor.errors import Conflict, NotFound
 from ouvidor.feedback.again import begin_again
-from ouvidor.feedback.agreement import agreement
-from ouvidor.feedback.charts import reliability_chart
-from ouvidor.feedback.golden_answer import golden_file
 from ouvidor.feedback.in_use import DEFAULT_NUMBER, InUse, in_use
-from ouvidor.feedback.learning import ATTEMPTS, NothingToLearn, order_training
+from ouvidor.feedback.learning.agreement import agreement
+from ouvidor.feedback.learning.charts import reliability_chart
+from ouvidor.feedback.learning.golden_answer import golden_file
+from ouvidor.feedback.learning.train import ATTEMPTS, NothingToLearn, order_training
+from ouvidor.feedback.learning.trainings import SHIPPED, Learning, activate_model, learning_of, list_models
+from ouvidor.feedback.learning.waiting import progress_of
 from ouvidor.feedback.local.model import Measured
 from ouvidor.feedback.models import CommentModel
-from ouvidor.feedback.trainings import SHIPPED, Learning, activate_model, learning_of, list_models
-from ouvidor.feedback.waiting import progress_of
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show
 from ouvidor.web.categories import category_view, category_views

@@ -10,12 +10,10 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFi
 from ouvidor.accounts.permissions import Permission
 from ouvidor.conversations.imported import BrokenRow, Reading
 from ouvidor.errors import OuvidorError, Unprocessable
-from ouvidor.feedback.columns import FIELDS, CommentReading, Field, NoTextColumn
 from ouvidor.feedback.in_use import in_use
-from ouvidor.feedback.intake import NoComments, begin_job
-from ouvidor.feedback.jobs import list_jobs
-from ouvidor.feedback.told import Told, Unfit
-from ouvidor.feedback.uploads import (
+from ouvidor.feedback.intake.columns import FIELDS, CommentReading, Field, NoTextColumn
+from ouvidor.feedback.intake.receive import NoComments, begin_job
+from ouvidor.feedback.intake.uploads import (
     ENCODINGS,
     MOST_PASTED,
     TIME_FORMATS,
@@ -31,7 +29,9 @@ from ouvidor.feedback.uploads import (
     pasted,
     read_upload,
 )
-from ouvidor.feedback.waiting import progress_of
+from ouvidor.feedback.jobs.control import list_jobs
+from ouvidor.feedback.learning.waiting import progress_of
+from ouvidor.feedback.told import Told, Unfit
 from ouvidor.inputs import StorableText
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show

@@ -14,10 +14,10 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from ouvidor.feedback.classification import Sentiment
-from ouvidor.feedback.finding import Mode, Order
+from ouvidor.feedback.finding.find import Mode, Order
+from ouvidor.feedback.finding.views import LONGEST_QUERY
+from ouvidor.feedback.finding.wanted import CommentFilter
 from ouvidor.feedback.told import MAX_FIELD_CHARACTERS, MAX_FIELD_NAME_CHARACTERS
-from ouvidor.feedback.views import LONGEST_QUERY
-from ouvidor.feedback.wanted import CommentFilter
 from ouvidor.inputs import EARLIEST, LATEST, day_of, storable
 
 LONGEST_SEARCH = 500

@@ -11,9 +11,9 @@ from ouvidor.accounts.audit import Actor
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.permissions import Permission
 from ouvidor.errors import Conflict
-from ouvidor.feedback.broken import Broken, broken_csv, list_broken
-from ouvidor.feedback.jobs import JobOut, cancel_job, go_on, pause_job, read_job, retry_failed
-from ouvidor.feedback.waiting import progress_of
+from ouvidor.feedback.jobs.broken import Broken, broken_csv, list_broken
+from ouvidor.feedback.jobs.control import JobOut, cancel_job, go_on, pause_job, read_job, retry_failed
+from ouvidor.feedback.learning.waiting import progress_of
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show
 from ouvidor.web.comment_reasons import place_of, place_words, reason_words

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 from ouvidor.conversations.text_files import UnreadableText
 from ouvidor.errors import OuvidorError
-from ouvidor.feedback.columns import UnknownColumn
-from ouvidor.feedback.intake import NoComments
-from ouvidor.feedback.reading_json import NoList
+from ouvidor.feedback.intake.columns import UnknownColumn
+from ouvidor.feedback.intake.reading_json import NoList
+from ouvidor.feedback.intake.receive import NoComments
 from ouvidor.web.words import Words
 
 PLACED = re.compile(r"(line|object|value|comment|item) (\d+) (.*)", re.DOTALL)

@@ -10,19 +10,19 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from ouvidor.accounts.models import Project
 from ouvidor.accounts.permissions import Permission
 from ouvidor.errors import Conflict, NotFound, Unprocessable
-from ouvidor.feedback.correcting import correct, take_back
-from ouvidor.feedback.correcting_many import MOST, TooMany, correct_many, take_back_many
-from ouvidor.feedback.export_answer import comments_file
-from ouvidor.feedback.finding import LostPlace, find
+from ouvidor.feedback.finding.export_answer import comments_file
+from ouvidor.feedback.finding.find import LostPlace, find
+from ouvidor.feedback.finding.menus import Menus, read_menus
+from ouvidor.feedback.finding.similar import found_ids, similar_to
+from ouvidor.feedback.finding.views import TooManyViews, UnfitView, ViewOut, delete_view, list_views, save_view, tidy
+from ouvidor.feedback.finding.wanted import CommentFilter
 from ouvidor.feedback.in_use import active_taxonomy
-from ouvidor.feedback.menus import Menus, read_menus
+from ouvidor.feedback.learning.correcting import correct, take_back
+from ouvidor.feedback.learning.correcting_many import MOST, TooMany, correct_many, take_back_many
+from ouvidor.feedback.learning.waiting import progress_of
 from ouvidor.feedback.read import CommentOut, UnknownComment, comment_out, history_of, read_comment
 from ouvidor.feedback.remove import remove_comment
-from ouvidor.feedback.similar import found_ids, similar_to
 from ouvidor.feedback.taxonomy import Taxonomy
-from ouvidor.feedback.views import TooManyViews, UnfitView, ViewOut, delete_view, list_views, save_view, tidy
-from ouvidor.feedback.waiting import progress_of
-from ouvidor.feedback.wanted import CommentFilter
 from ouvidor.inputs import StorableText
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ouvidor.accounts.permissions import Permission
 from ouvidor.errors import Conflict
 from ouvidor.feedback.classification import Sentiment, TagGiven
-from ouvidor.feedback.correcting import (
+from ouvidor.feedback.in_use import active_taxonomy
+from ouvidor.feedback.learning.correcting import (
     AlreadyCorrected,
     TooManyTags,
     UnknownCategory,
@@ -21,11 +22,10 @@ from ouvidor.feedback.correcting import (
     skip,
     take_back,
 )
-from ouvidor.feedback.in_use import active_taxonomy
+from ouvidor.feedback.learning.trainings import learning_of
+from ouvidor.feedback.learning.waiting import progress_of, waiting_at, waiting_out
 from ouvidor.feedback.models import By, Waits
 from ouvidor.feedback.read import UnknownComment, history_of, read_comment
-from ouvidor.feedback.trainings import learning_of
-from ouvidor.feedback.waiting import progress_of, waiting_at, waiting_out
 from ouvidor.inputs import StorableText
 from ouvidor.runtime import RuntimeDep
 from ouvidor.text import fold

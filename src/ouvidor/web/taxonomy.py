@@ -13,20 +13,20 @@ from ouvidor.accounts.models import Project
 from ouvidor.accounts.permissions import Permission
 from ouvidor.engines.local import LOCAL
 from ouvidor.errors import OuvidorError
+from ouvidor.feedback.learning.waiting import progress_of
 from ouvidor.feedback.models import Comment
-from ouvidor.feedback.moves import Preview, UnknownPreview, order_preview, read_preview
-from ouvidor.feedback.proposed import Proposed, ignore_tags, show_tags, tag_uses, take_tags
 from ouvidor.feedback.read import read_comments
 from ouvidor.feedback.rules import read_rules
-from ouvidor.feedback.taxonomies import (
+from ouvidor.feedback.taxonomies.changes import changes_between
+from ouvidor.feedback.taxonomies.moves import Preview, UnknownPreview, order_preview, read_preview
+from ouvidor.feedback.taxonomies.proposed import Proposed, ignore_tags, show_tags, tag_uses, take_tags
+from ouvidor.feedback.taxonomies.versions import (
     MOST_VERSIONS,
     activate_taxonomy,
     active_version,
     list_versions,
     read_version,
 )
-from ouvidor.feedback.taxonomy_changes import changes_between
-from ouvidor.feedback.waiting import progress_of
 from ouvidor.inputs import StorableText
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from ouvidor.accounts.permissions import Permission
-from ouvidor.feedback.moves import order_preview
 from ouvidor.feedback.rules import change_rules, read_rules
-from ouvidor.feedback.taxonomies import (
+from ouvidor.feedback.taxonomies.draft import UnacceptableTaxonomy, draft_of
+from ouvidor.feedback.taxonomies.moves import order_preview
+from ouvidor.feedback.taxonomies.versions import (
     MOST_VERSIONS,
     SavedMeanwhile,
     active_version,
@@ -17,7 +18,6 @@ from ouvidor.feedback.taxonomies import (
     read_version,
     save_taxonomy,
 )
-from ouvidor.feedback.taxonomy_draft import UnacceptableTaxonomy, draft_of
 from ouvidor.runtime import Runtime, RuntimeDep
 from ouvidor.web.answers import go_to, show
 from ouvidor.web.contexts.taxonomy import CategoryFields, TaxonomyEditPage

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ouvidor.feedback.taxonomy_draft import CategoryDraft, Draft, TagDraft, Trouble
+from ouvidor.feedback.taxonomies.draft import CategoryDraft, Draft, TagDraft, Trouble
 from ouvidor.text import Language
 from ouvidor.web.contexts.taxonomy import CategoryFields, TroubleLine
 

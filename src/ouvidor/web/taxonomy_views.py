@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from ouvidor.feedback.models import Comment
-from ouvidor.feedback.moves import Moves, Preview
-from ouvidor.feedback.taxonomies import Version
+from ouvidor.feedback.taxonomies.moves import Moves, Preview
+from ouvidor.feedback.taxonomies.versions import Version
 from ouvidor.feedback.taxonomy import Code, Taxonomy
 from ouvidor.web.categories import CategoryView, category_view, category_views
 from ouvidor.web.contexts.taxonomy import (

@@ -120,6 +120,6 @@ def _word_groups(texts: Sequence[str]) -> tuple[Numbers, NDArray[np.uint64]]:
     return np.concatenate([owner, owner[:-1][neighbours]]), np.concatenate([flat, pairs[neighbours]])
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=8192)
 def _word_hash(word: str) -> int:
     return zlib.crc32(word.encode(errors="replace")) + (1 << 40)

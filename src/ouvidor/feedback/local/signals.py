@@ -278,22 +278,22 @@ def _imperative(word: str, language: Language) -> bool:
     return language == "pt" and bool(_IMPERATIVE.fullmatch(word)) and word not in _NOT_IMPERATIVE
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=8192)
 def _wished(word: str) -> bool:
     return bool(_WISHED_FORM.fullmatch(word))
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=8192)
 def _conditional(word: str) -> bool:
     return bool(_CONDITIONAL.fullmatch(word))
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=8192)
 def _unknown(word: str) -> bool:
     return len(word) > 3 and not is_common(word)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=8192)
 def _unsayable(word: str) -> bool:
     """Whether a word of five letters or more lacks vowels where a word has them."""
     return len(word) >= 5 and word.isalpha() and bool(_NO_VOWELS.search(word))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from ouvidor.feedback.agreement import ShareOut
+from ouvidor.feedback.learning.agreement import ShareOut
 from ouvidor.feedback.local.model import Measured
 from ouvidor.web.categories import CategoryView
 from ouvidor.web.contexts.analyses import ChartView

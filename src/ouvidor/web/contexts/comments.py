@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
-from ouvidor.feedback.finding import By as FoundBy
-from ouvidor.feedback.finding import Order
-from ouvidor.feedback.jobs import JobOut
-from ouvidor.feedback.menus import Menus
+from ouvidor.feedback.finding.find import By as FoundBy
+from ouvidor.feedback.finding.find import Order
+from ouvidor.feedback.finding.menus import Menus
+from ouvidor.feedback.jobs.control import JobOut
 from ouvidor.feedback.read import ClassificationOut, CommentOut
 from ouvidor.web.categories import CategoryView
 from ouvidor.web.contexts.frame import Frame

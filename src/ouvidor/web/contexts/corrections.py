@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from ouvidor.feedback.waiting import Progress, WaitingOut
+from ouvidor.feedback.learning.waiting import Progress, WaitingOut
 from ouvidor.web.categories import CategoryView
 from ouvidor.web.contexts.comments import HistoryRow
 from ouvidor.web.contexts.frame import Frame

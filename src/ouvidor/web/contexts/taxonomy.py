@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from ouvidor.feedback.moves import Preview
+from ouvidor.feedback.taxonomies.changes import Changes
+from ouvidor.feedback.taxonomies.draft import TroubleKind
+from ouvidor.feedback.taxonomies.moves import Preview
 from ouvidor.feedback.taxonomy import Tag
-from ouvidor.feedback.taxonomy_changes import Changes
-from ouvidor.feedback.taxonomy_draft import TroubleKind
 from ouvidor.web.categories import CategoryView
 from ouvidor.web.contexts.frame import Frame
 
