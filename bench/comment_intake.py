@@ -5,7 +5,8 @@
 Makes its own file: the texts of the labelled examples, put together anew, with an id, an artist and a channel. Prints
 one JSON object:
 
-- `classify`: the local classifier alone, comments a second, with vectors and by words alone, in one process.
+- `classify`: the local classifier alone, comments a second, with vectors and by words alone, in one process; of these
+  comments (100 characters in the mean) and of short ones (45).
 - `import`: the file read and put on the list by a process of its own (seconds, megabytes); then worked off by one
   `ouvidor worker` and by two, with vectors and without: seconds, comments a second, megabytes of each worker; what
   storing costs is the difference from `classify`.
@@ -50,6 +51,7 @@ from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime
 from ouvidor.settings import Settings
 from ouvidor.worker import work
 
+SHORT = 70
 ARTISTS = ("Marina Sol", "Os Navegantes", "Trio Laje", "Clara Dias")
 CHANNELS = ("app", "site", "loja", "e-mail")
 JOB, SHOP = "ready", "shop"
@@ -67,6 +69,12 @@ def texts(count: int) -> Generator[str]:
     for number in range(count):
         words = chance.choice(examples)
         yield f"{words} {chance.choice(examples)} {number}" if chance.random() < 0.2 else f"{words} {number}"
+
+
+def short_examples(count: int) -> list[str]:
+    """Examples as short as what people type into a box on a phone."""
+    chance, examples = random.Random(8), [example.text for example in own_examples()]
+    return chance.choices([text for text in examples if len(text) <= SHORT], k=count)
 
 
 def write_csv(path: Path, count: int) -> None:
@@ -95,14 +103,16 @@ def embedder_for(*, vectors: bool) -> Embedder | None:
 
 async def classify_alone(rt: Runtime, count: int) -> dict[str, float]:
     found: dict[str, float] = {}
+    usual, short = list(texts(count)), [f"{one} {number}" for number, one in enumerate(short_examples(count))]
     for name, embedder, share in (("with_vectors", rt.embedder, 0.1), ("by_words", NoEmbedder("bench"), 1.0)):
         classifier = await classifier_for(DEFAULT, embedder)
-        given = list(texts(int(count * share)))
-        await classify(given[:500], classifier, embedder)
-        begun = time.perf_counter()
-        for start in range(0, len(given), 500):
-            await classify(given[start : start + 500], classifier, embedder)
-        found[f"{name}_per_second"] = round(len(given) / (time.perf_counter() - begun))
+        for kind, comments in (("", usual), ("_short", short)):
+            given = comments[: int(count * share)]
+            await classify(given[:500], classifier, embedder)
+            begun = time.perf_counter()
+            for start in range(0, len(given), 500):
+                await classify(given[start : start + 500], classifier, embedder)
+            found[f"{name}{kind}_per_second"] = round(len(given) / (time.perf_counter() - begun))
     return found
 
 
