@@ -66,7 +66,8 @@ COLUMNS = """id, project_id, external_id, content, fields, author, language, sen
 COPY = f"copy comment ({COLUMNS}) from stdin"
 COPY_VECTORS = "copy comment_vector (comment_id, project_id, made_by, embedding) from stdin with (format binary)"
 COPY_ITEMS = """
-copy comment_item (job_id, position, project_id, comment_id, state, fields, attempts, losses, due_at, reserved)
+copy comment_item (job_id, position, project_id, numbered, comment_id, state, fields, attempts, losses, due_at,
+    reserved)
 from stdin
 """
 REST = COLUMNS.removeprefix("id, project_id, ")
@@ -261,7 +262,7 @@ async def load(rt: Runtime, count: int) -> None:
                 await session.execute(text(JOB), {"id": job, "project": own.id, "total": total, "now": rt.clock()})
                 async with cursor.copy(COPY_ITEMS) as copy:
                     for position, row in enumerate(stored[-total:], start=1):
-                        await copy.write_row((job, position, own.id, row[0], "done", "{}", 1, 0, rt.clock(), 0))
+                        await copy.write_row((job, position, own.id, False, row[0], "done", "{}", 1, 0, rt.clock(), 0))
         for statement in NEIGHBOUR.format(project=other.id).split(";"):
             await session.execute(text(statement.replace(":", "\\:")))
     note("stored twice")

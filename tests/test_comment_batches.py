@@ -24,6 +24,8 @@ from ouvidor.engines.base import Usage as Tokens
 from ouvidor.engines.batches import BatchesUnsupported, BatchLimits, BatchRow, NoProvider, ProviderUnreachable
 from ouvidor.engines.embeddings import NoEmbedder
 from ouvidor.feedback.again import begin_again
+from ouvidor.feedback.command import import_comments
+from ouvidor.feedback.intake.import_file import FileToImport
 from ouvidor.feedback.intake.receive import begin_job
 from ouvidor.feedback.jobs.batch_cargo import CommentsInBatches
 from ouvidor.feedback.jobs.batches import ByNoModel, CommentBatchOut, advance_comment_batches, batch_job, list_batches
@@ -573,6 +575,24 @@ async def test_a_job_under_way_is_ordered_into_batches(open_on: OpenOn, clock: M
         assert [tuple(row) for row in noted] == [("comment_job.batched", job)]
         with pytest.raises(JobEnded):
             await batch_job(rt, project, job, COMMAND)
+
+
+async def test_a_file_is_left_to_the_batches(open_on: OpenOn, clock: MovedClock, tmp_path: Path) -> None:
+    path = tmp_path / "november.csv"
+    path.write_text("id,texto\n" + "".join(f"{one.id},{one.text}\n" for one in told(3)), encoding="utf-8")
+    file = FileToImport(path, batched=True)
+    async with served(open_on) as (server, rt, project):
+        first = await import_comments(rt, project.name, file, quiet=True)
+        assert (first.job.batched, first.job.state, first.job.done) == (True, "pending", 0)
+        again = await import_comments(rt, project.name, file, quiet=True)
+        assert (again.resumed, again.job.id) == (True, first.job.id)
+        await advance(rt, clock)
+        assert len(server.lines) == 1
+        assert await stored(rt) == all_of(3)
+        async with open_on(server, llm_model=None, llm_base_url=None) as keyless:
+            with pytest.raises(NoProvider):
+                await import_comments(keyless, project.name, file, quiet=True)
+        assert len(await rows(rt, "select id from comment_job")) == 1
 
 
 async def test_who_may_order_batches_of_what(open_on: OpenOn) -> None:

@@ -258,7 +258,8 @@ async def test_over_a_hundred_become_a_job_to_poll(rt: Runtime, own: ContractCli
     assert ended["finished_at"] is not None
     items = await own.items(address, limit=17)
     assert [one["posicao"] for one in items] == list(range(1, 107))
-    assert [one["id"] for one in items[:104]] == [*map(str, range(101)), "200", "0", "500"]
+    assert [one["id"] for one in items[:104]] == [*range(101), 200, 0, 500]
+    assert [one["resultado"]["id"] for one in items[:101]] == [*range(101)]
     assert [one["resultado"]["texto"] for one in items[:101]] == [one["texto"] for one in sent[:101]]
     assert all(one["resultado"].keys() == RESULT for one in items[:101])
     assert items[102]["resultado"] == items[0]["resultado"]
@@ -276,6 +277,9 @@ async def test_the_same_job_again_brings_the_stored_results(rt: Runtime, own: Co
     await work_off(rt)
     assert again != address
     assert [one["resultado"] for one in await own.items(again)] == [one["resultado"] for one in first]
+    as_text = (await own.send([one | {"id": str(one["id"])} for one in many(101)])).headers["location"]
+    await work_off(rt)
+    assert [one["resultado"]["id"] for one in await own.items(as_text)] == [str(number) for number in range(101)]
     assert len(await own.everything(limit=100)) == 101
 
 
@@ -339,6 +343,10 @@ async def test_an_attempt_that_was_cut_short_doubles_nothing(rt: Runtime, own: C
         await session.execute(update(IdempotencyKey).values(answer=None, running=False))
     assert (await own.send(sent, Idempotency_Key="k")).json() == first
     assert len(await own.everything()) == 2
+    job = (await own.send(many(101), Idempotency_Key="many")).headers["location"]
+    async with rt.db.begin() as session:
+        await session.execute(update(IdempotencyKey).values(answer=None, running=False))
+    assert (await own.send(many(101), Idempotency_Key="many")).headers["location"] == job
 
 
 async def test_nothing_of_one_project_is_seen_by_another(own: ContractClient, other: ContractClient) -> None:

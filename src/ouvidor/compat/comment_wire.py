@@ -24,6 +24,7 @@ from ouvidor.feedback.told import (
     MAX_TEXT_CHARACTERS,
     Told,
     Unfit,
+    is_number,
     told,
 )
 from ouvidor.inputs import storable
@@ -193,28 +194,29 @@ class JobItem(BaseModel):
         json_schema_extra={
             "example": {
                 "posicao": 1,
-                "id": "4711",
+                "id": 4711,
                 "estado": "done",
-                "resultado": {**SORTED, "id": "4711"},
+                "resultado": SORTED,
                 "erro": None,
             }
         }
     )
 
     posicao: int
-    id: str | None = Field(description="As text.")
+    id: Id | None = Field(description="As it was sent.")
     estado: Literal["pending", "running", "done", "failed"]
     resultado: SortedComment | None
     erro: Refusal | None
 
     @classmethod
-    def of(cls, item: ItemOut) -> Self:
-        """From ours."""
+    def of(cls, item: ItemOut, *, numbered: bool) -> Self:
+        """From ours; `numbered` are ids that came as numbers."""
+        sent_as = int(item.id) if numbered and item.id else item.id
         return cls(
             posicao=item.position,
-            id=item.id,
+            id=sent_as,
             estado=item.state,
-            resultado=SortedComment.of(item.comment) if item.comment else None,
+            resultado=SortedComment.of(item.comment, sent_as) if item.comment else None,
             erro=item.error,
         )
 
@@ -249,7 +251,7 @@ def told_of(value: object, now: datetime) -> Told | Unfit:
     try:
         return told(sent.get("id"), sent.get("texto"), fields=_fields(sent), author=author if fits else None, now=now)
     except BrokenRow as broken:
-        return Unfit(id_of_unfit(sent.get("id")), NOT_ACCEPTED, str(broken))
+        return Unfit(id_of_unfit(sent.get("id")), NOT_ACCEPTED, str(broken), is_number(sent.get("id")))
 
 
 def sent_as(value: object) -> Id | None:

@@ -38,7 +38,7 @@ from ouvidor.feedback.finding.wanted import CommentFilter
 from ouvidor.feedback.in_use import active_taxonomy
 from ouvidor.feedback.intake.sending import Sent, send
 from ouvidor.feedback.jobs.control import read_job
-from ouvidor.feedback.jobs.items import AfterPosition, Place, list_items
+from ouvidor.feedback.jobs.items import AfterPosition, Place, list_items, numbered_positions
 from ouvidor.feedback.models import Comment
 from ouvidor.feedback.read import UnknownComment
 from ouvidor.feedback.refusals import refusal_of
@@ -201,7 +201,8 @@ async def get_items(
     """What became of each comment of a job, in the order in which they were sent, duplicates included."""
     async with rt.db.read() as session:
         page = await list_items(session, caller.project, job_id, Place(after, limit))
-    data = [JobItem.of(item) for item in page.data]
+        numbered = await numbered_positions(session, job_id, [item.position for item in page.data])
+    data = [JobItem.of(item, numbered=item.position in numbered) for item in page.data]
     return JobItems(data=data, first_id=page.first_id, last_id=page.last_id, has_more=page.has_more)
 
 

@@ -14,10 +14,10 @@ from ouvidor.feedback.models import CommentJob, JobKind
 PUT = text("""
 with put as (
     insert into comment_item (
-        job_id, position, project_id, fields, comment_id, state, attempts, losses, due_at, reserved
+        job_id, position, project_id, numbered, fields, comment_id, state, attempts, losses, due_at, reserved
     )
-    select cast(:job as uuid), row_number() over (order by written_at desc, id desc), project_id, '{}', id, 'pending',
-        0, 0, cast(:now as timestamptz), 0
+    select cast(:job as uuid), row_number() over (order by written_at desc, id desc), project_id, false, '{}', id,
+        'pending', 0, 0, cast(:now as timestamptz), 0
     from comment where project_id = :project
     returning 1
 )

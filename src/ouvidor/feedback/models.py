@@ -288,6 +288,8 @@ class CommentJob(Base):
 class CommentItem(Base):
     """One comment of a job, in the order in which it came (`position` from 1), and what became of it.
 
+    `numbered` tells that the caller's id came as a number.
+
     What is yet to be stored holds its words here; as soon as it is stored, `comment_id` names it and they are gone. Of
     a job over what is there `comment_id` is known from the beginning. While `running` it is leased until
     `leased_until` (the database's time); a group that is done together has one `lease`. `reserved` is what it may cost,
@@ -314,6 +316,7 @@ class CommentItem(Base):
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     project_id: Mapped[UUID] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"))
     external_id: Mapped[str | None]
+    numbered: Mapped[bool] = mapped_column(default=False)
     content: Mapped[str | None]
     fields: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict)
     author: Mapped[str | None]

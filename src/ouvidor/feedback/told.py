@@ -20,8 +20,8 @@ AS_TOLD = Reading()
 class Told:
     """A comment that can be stored.
 
-    `id` is the caller's, None where they have none; `fields` are named texts that came with it; `author` is who wrote
-    it, `written_at` when, as far as somebody says.
+    `id` is the caller's, None where they have none, and `numbered` where it came as a number; `fields` are named texts
+    that came with it; `author` is who wrote it, `written_at` when, as far as somebody says.
     """
 
     text: str
@@ -29,6 +29,7 @@ class Told:
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
     author: str | None = None
     written_at: datetime | None = None
+    numbered: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class Unfit:
     """A comment that cannot be stored: its id as far as it has one, and what is wrong with it.
 
     `status` is that of HTTP: 422 for a value that cannot be accepted, 409 for an id that has other words already.
+    `numbered` tells whether the id came as a number.
     """
 
     id: str | None
     status: int
     reason: str
+    numbered: bool = False
 
 
 def told(
@@ -74,4 +77,10 @@ def told(
         fields=kept,
         author=text_of(author, "an author", MAX_AUTHOR_CHARACTERS) or None,
         written_at=time_of(written_at, reading, now),
+        numbered=is_number(identifier),
     )
+
+
+def is_number(identifier: object) -> bool:
+    """Whether an id is a whole number, not text."""
+    return isinstance(identifier, int) and not isinstance(identifier, bool)

@@ -17,6 +17,7 @@ from ouvidor.conversations.imported import shown
 from ouvidor.feedback.intake.columns import CommentReading
 from ouvidor.feedback.intake.reading import CommentFile, open_comments
 from ouvidor.feedback.intake.receive import begin_job
+from ouvidor.feedback.jobs.batches import batch_job, require_batching
 from ouvidor.feedback.jobs.control import OPEN, JobOut, read_job
 from ouvidor.feedback.jobs.work import Commenter
 from ouvidor.feedback.models import CommentItem, CommentJob, ItemState
@@ -35,11 +36,16 @@ Watch = Callable[[JobOut], None]
 
 @dataclass(frozen=True)
 class FileToImport:
-    """A file of comments and how it is read; `wait` has it worked off before the command ends."""
+    """A file of comments and how it is read.
+
+    `wait` has it worked off before the command ends; `batched` leaves it to the batches of the model's provider, at
+    half the price and within a day.
+    """
 
     path: Path
     reading: CommentReading = field(default_factory=CommentReading)
     wait: bool = True
+    batched: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,11 @@ async def import_file(rt: Runtime, project: Project, wanted: FileToImport, read:
     Raises:
         UnreadableComments, UnreadableText: see `ouvidor.feedback.intake.reading`.
         NoComments: there is none in it.
+        NoProvider, BatchesUnsupported, ProviderUnreachable, ByNoModel: see `require_batching`.
     """
     begun = time.monotonic()
+    if wanted.batched:
+        await require_batching(rt, project)
     opening = open_comments(wanted.path, wanted.reading, rt.clock())
     with ExitStack() as stack:
         file = await asyncio.to_thread(stack.enter_context, opening)
@@ -102,10 +111,13 @@ async def import_file(rt: Runtime, project: Project, wanted: FileToImport, read:
             source=SOURCE,
             name=shown(wanted.path.name),
             actor=COMMAND,
+            batched=wanted.batched,
             digest=file.digest,
         )
+    if wanted.batched:
+        await batch_job(rt, project, job_id, COMMAND)
     before = await _look(rt, project, job_id)
-    job = await _work_off(rt, project, before, watch) if wanted.wait else before
+    job = await _work_off(rt, project, before, watch) if wanted.wait and not wanted.batched else before
     async with rt.db.read() as session:
         left_out = await _left_out(session, job.id)
     return ImportedFile(job, known is not None, left_out, time.monotonic() - begun, job.done - before.done)

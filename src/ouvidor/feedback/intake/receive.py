@@ -11,6 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.audit import Actor, Subject, note
+from ouvidor.accounts.idempotency import note_subject
 from ouvidor.accounts.models import Project
 from ouvidor.db import driver_of, new_id
 from ouvidor.errors import Unavailable, Unprocessable
@@ -29,8 +30,8 @@ READ_AT_ONCE = 1_000
 WAITING_FOR_NOBODY = "error"
 
 COPY_ITEMS = """
-copy comment_item (job_id, position, project_id, external_id, content, fields, author, written_at, state, attempts,
-    losses, due_at, reserved, status, reason) from stdin
+copy comment_item (job_id, position, project_id, external_id, numbered, content, fields, author, written_at, state,
+    attempts, losses, due_at, reserved, status, reason) from stdin
 """
 
 
@@ -79,11 +80,13 @@ async def begin_job(
     actor: Actor,
     batched: bool = False,
     digest: str | None = None,
+    marked_id: UUID | None = None,
 ) -> UUID:
     """Put these on the list of the workers, all in one transaction; returns the job's id.
 
     What cannot be stored is in the job as well, with what is wrong with it. `batched` has a language model do it in the
-    provider's batches, at half the price and within a day. `digest` stands for the file that they are of.
+    provider's batches, at half the price and within a day. `digest` stands for the file that they are of. The resend
+    mark `marked_id` remembers the job, so that an attempt that was cut short makes no second one.
 
     Raises:
         NoComments: there is none.
@@ -109,6 +112,8 @@ async def begin_job(
         ended = {"state": JobState.DONE, "finished_at": now} if failed == total else {}
         counted = update(CommentJob).where(CommentJob.id == job.id).values(total=total, failed=failed, **ended)
         await session.execute(counted)
+        if marked_id:
+            await note_subject(session, marked_id, job.id)
         about = Subject("comment_job", job.id)
         await note(session, actor, "comments.sent", at=now, project_id=project.id, subject=about, comments=total)
     return job.id
@@ -155,7 +160,7 @@ async def _put(
 
 
 def _row(job: CommentJob, position: int, item: Told | Unfit) -> tuple[object, ...]:
-    where = (job.id, position, job.project_id, item.id)
+    where = (job.id, position, job.project_id, item.id, item.numbered)
     if isinstance(item, Unfit):
         what: tuple[object, ...] = (None, "{}", None, None, ItemState.FAILED.value)
         return (*where, *what, 0, 0, job.created_at, 0, item.status, item.reason)

@@ -18,7 +18,7 @@ from ouvidor.feedback.intake.reading import open_comment_stream
 from ouvidor.feedback.intake.receive import AT_ONCE, NoComments, begin_job, take_in
 from ouvidor.feedback.read import CommentOut, comment_out, read_comments
 from ouvidor.feedback.refusals import CommentGone
-from ouvidor.feedback.told import MAX_ID_CHARACTERS, Told, Unfit
+from ouvidor.feedback.told import MAX_ID_CHARACTERS, Told, Unfit, is_number
 from ouvidor.inputs import storable
 from ouvidor.runtime import Runtime
 
@@ -66,7 +66,10 @@ async def send(
         raise NoComments
 
     async def act(marked_id: UUID | None) -> Sent:
-        return await _taken(rt, project, _named(items, marked_id) if marked_id else items, actor)
+        named = _named(items, marked_id) if marked_id else items
+        if len(items) > AT_ONCE:
+            return Sent(job=await begin_job(rt, project, named, source=SOURCE, actor=actor, marked_id=marked_id))
+        return Sent(tuple(await take_in(rt, project, named)))
 
     answered = await _once(rt, project, request, act)
     return answered if isinstance(answered, Sent) else await _as_before(rt, project, items, answered)
@@ -84,7 +87,7 @@ async def send_file(rt: Runtime, project: Project, sent: SentFile, key: str | No
     with ExitStack() as stack:
         file = await asyncio.to_thread(stack.enter_context, opening)
 
-        async def act(_: UUID | None) -> Sent:
+        async def act(marked_id: UUID | None) -> Sent:
             job = await begin_job(
                 rt,
                 project,
@@ -93,6 +96,7 @@ async def send_file(rt: Runtime, project: Project, sent: SentFile, key: str | No
                 name=shown(sent.name),
                 actor=actor,
                 batched=sent.batched,
+                marked_id=marked_id,
             )
             return Sent(job=job)
 
@@ -113,19 +117,13 @@ async def _once(
     if marked.answer is not None:
         return marked.answer
     try:
-        sent = await act(marked.id)
+        sent = Sent(job=marked.subject_id) if marked.subject_id else await act(marked.id)
         async with rt.db.begin() as session:
             await note_answer(session, marked.id, _kept(sent))
     except BaseException:
         await asyncio.shield(_give_up(rt, marked.id))
         raise
     return sent
-
-
-async def _taken(rt: Runtime, project: Project, items: Sequence[Told | Unfit], actor: Actor) -> Sent:
-    if len(items) > AT_ONCE:
-        return Sent(job=await begin_job(rt, project, items, source=SOURCE, actor=actor))
-    return Sent(tuple(await take_in(rt, project, items)))
 
 
 def _named(items: Sequence[Told | Unfit], marked_id: UUID) -> list[Told | Unfit]:
@@ -186,7 +184,7 @@ def as_text(value: object) -> str | None:
 
 def id_of_unfit(value: object) -> str | None:
     """The id of a comment that cannot be stored, as far as one can be kept; a whole number as text."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = str(value) if is_number(value) else value
     if not isinstance(text, str) or len(text) > MAX_ID_CHARACTERS:
         return None
     try:

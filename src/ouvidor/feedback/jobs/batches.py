@@ -90,6 +90,21 @@ class CommentBatchPage(BaseModel):
         return cls(data=batches, first_id=ids[0], last_id=ids[-1], has_more=len(batches) == NEWEST)
 
 
+async def require_batching(rt: Runtime, project: Project) -> None:
+    """Find out whether the project's comments can be classified in batches.
+
+    Raises:
+        NoProvider: the settings name no model.
+        BatchesUnsupported: its server has no batches.
+        ProviderUnreachable: its server does not say.
+        ByNoModel: the project's rules say that no language model classifies.
+    """
+    await require_batches(rt.settings)
+    async with rt.db.read() as session:
+        if not (await read_rules(session, project.id)).by_model:
+            raise ByNoModel
+
+
 async def batch_job(rt: Runtime, project: Project, job_id: UUID, actor: Actor) -> JobOut:
     """Have what waits of this job classified in batches; the job that begins them is left at once.
 
@@ -97,22 +112,17 @@ async def batch_job(rt: Runtime, project: Project, job_id: UUID, actor: Actor) -
 
     Raises:
         UnknownJob: the project has none of this id.
-        NoProvider: the settings name no model.
-        BatchesUnsupported: its server has no batches.
-        ProviderUnreachable: its server does not say.
         JobEnded: it has ended.
-        ByNoModel: the project's rules say that no language model classifies.
+        NoProvider, BatchesUnsupported, ProviderUnreachable, ByNoModel: see `require_batching`.
     """
     async with rt.db.read() as session:
         await own_job(session, project.id, job_id)
-    await require_batches(rt.settings)
+    await require_batching(rt, project)
     now = rt.clock()
     async with rt.db.begin() as session:
         job = await own_job(session, project.id, job_id, lock=True)
         if job.state not in OPEN:
             raise JobEnded
-        if not (await read_rules(session, project.id)).by_model:
-            raise ByNoModel
         if not job.batched:
             job.batched = True
             about = Subject("comment_job", job.id)

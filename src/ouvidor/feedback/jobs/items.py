@@ -1,5 +1,6 @@
 """What became of each comment of a job, in the order in which they came."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
@@ -107,6 +108,12 @@ async def list_items(session: AsyncSession, project: Project, job_id: UUID, plac
     ]
     first, last = (data[0].position, data[-1].position) if data else (None, None)
     return ItemPage(data=data, first_id=first, last_id=last, has_more=len(rows) > place.limit)
+
+
+async def numbered_positions(session: AsyncSession, job_id: UUID, positions: Sequence[int]) -> set[int]:
+    """Those of these positions of a job whose ids came as numbers."""
+    numbered = (CommentItem.job_id == job_id, CommentItem.position.in_(positions), CommentItem.numbered)
+    return set(await session.scalars(select(CommentItem.position).where(*numbered)))
 
 
 def _refusal(item: CommentItem) -> Refusal:

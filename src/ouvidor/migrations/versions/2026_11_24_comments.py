@@ -407,6 +407,7 @@ def create_comment_item() -> None:
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("numbered", sa.Boolean(), nullable=False),
         sa.Column("content", sa.Text(), nullable=True),
         sa.Column("fields", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("author", sa.Text(), nullable=True),
