@@ -19,6 +19,7 @@ from ouvidor.analysis.budget import BUDGET, PRICE_UNKNOWN, Affordable, Terms, af
 from ouvidor.analysis.models import AnalysisRun, RunKind, RunState
 from ouvidor.analysis.opening import end_if_empty
 from ouvidor.db import new_id
+from ouvidor.engines.limits import callers_fed
 from ouvidor.engines.local import LOCAL
 from ouvidor.engines.spending import month_of
 from ouvidor.runtime import Runtime
@@ -26,9 +27,6 @@ from ouvidor.settings import Settings
 
 MOST_LOSSES = 10
 """After so many workers that died over it a conversation is parked: it may be what kills them."""
-REQUESTS_A_SLOT = 4
-TOKENS_A_SLOT = 10_000
-"""A slot needs so much of a minute's allowance; with more slots than that, calls would only wait for each other."""
 
 LOCK = text("select pg_advisory_xact_lock(hashtext('ouvidor analysis'))")
 
@@ -119,12 +117,8 @@ class Taken:
 
 def slots(settings: Settings, engine: str) -> int:
     """How many conversations may be under analysis at once, over all workers: no more than the model's limits feed."""
-    bounds = [settings.analysis_concurrency]
-    if engine != LOCAL and settings.llm_requests_per_minute is not None:
-        bounds.append(settings.llm_requests_per_minute // REQUESTS_A_SLOT)
-    if engine != LOCAL and settings.llm_tokens_per_minute is not None:
-        bounds.append(settings.llm_tokens_per_minute // TOKENS_A_SLOT)
-    return max(1, min(bounds))
+    most = settings.analysis_concurrency
+    return most if engine == LOCAL else callers_fed(settings, most)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def past_comments(now: datetime = NOON) -> Iterator[dict[str, Any]]:
 
 
 def planted() -> dict[str, Planted]:
-    """What each comment was written to be, by id. For tests: the demo does not label its comments."""
+    """What each comment was written to be, by id: for tests, and for the analyst of the demo, who looks at some."""
     return {comment.id: comment.composed.planted for comment in _comments()}
 
 

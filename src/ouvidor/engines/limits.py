@@ -17,6 +17,9 @@ from ouvidor.settings import Settings
 MINUTE = 60.0
 BURST_SHARE = 10
 """A tenth of a minute's amount may be sent at once."""
+REQUESTS_OF_A_CALLER = 4
+TOKENS_OF_A_CALLER = 10_000
+"""What one that calls again and again takes of a minute; of more than that, some would only wait."""
 
 RESERVE = text("""
 insert into rate_allowance as allowance (name, ready_at)
@@ -27,6 +30,16 @@ where allowance.ready_at <= clock_timestamp() + cast(:patience as interval)
 returning greatest(0, extract(epoch from ready_at - cast(:cost as interval) - clock_timestamp()))
 """)
 CORRECT = text("update rate_allowance set ready_at = ready_at + cast(:cost as interval) where name = :name")
+
+
+def callers_fed(settings: Settings, most: int) -> int:
+    """How many may call the model at once, over all processes: at most so many, and no more than its limits feed."""
+    bounds = [most]
+    if settings.llm_requests_per_minute is not None:
+        bounds.append(settings.llm_requests_per_minute // REQUESTS_OF_A_CALLER)
+    if settings.llm_tokens_per_minute is not None:
+        bounds.append(settings.llm_tokens_per_minute // TOKENS_OF_A_CALLER)
+    return max(1, min(bounds))
 
 
 class RateAllowance(Base):

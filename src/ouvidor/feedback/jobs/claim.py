@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ouvidor.accounts.models import Project
 from ouvidor.db import new_id
+from ouvidor.engines.limits import callers_fed
 from ouvidor.engines.local import LOCAL
 from ouvidor.engines.spending import Spent
 from ouvidor.feedback.jobs.progress import count, end_empty
@@ -38,9 +39,6 @@ MOST_LOSSES = 10
 """After so many workers that died over it a comment has failed: it may be what kills them."""
 SHRINKS = 2
 """Each time that a group was lost, its comments are taken up again a quarter as many together."""
-REQUESTS_A_SLOT = 4
-TOKENS_A_SLOT = 10_000
-"""A slot needs so much of a minute's allowance; with more slots than that, calls would only wait for each other."""
 
 BUDGET = "budget"
 PRICE_UNKNOWN = "price_unknown"
@@ -170,12 +168,7 @@ class Held:
 
 def slots(settings: Settings) -> int:
     """How many calls may be made at once, over all workers: no more than the model's limits feed."""
-    bounds = [settings.comments_concurrency]
-    if settings.llm_requests_per_minute is not None:
-        bounds.append(settings.llm_requests_per_minute // REQUESTS_A_SLOT)
-    if settings.llm_tokens_per_minute is not None:
-        bounds.append(settings.llm_tokens_per_minute // TOKENS_A_SLOT)
-    return max(1, min(bounds))
+    return callers_fed(settings, settings.comments_concurrency)
 
 
 async def claim(
