@@ -87,6 +87,11 @@ def test_plurals_numbers_and_times_follow_the_language() -> None:
     assert (pt.number(1234.5, 1), en.number(1234.5, 1)) == ("1.234,5", "1,234.5")
     assert pt.ago(NOW - timedelta(minutes=5), NOW) == "há 5 minutos"
     assert en.ago(NOW - timedelta(seconds=20), NOW) == "just now"
+    assert (pt.who("command line"), en.who("command line"), pt.who("Ana")) == (
+        "linha de comando",
+        "command line",
+        "Ana",
+    )
 
 
 def test_values_in_messages_are_escaped() -> None:

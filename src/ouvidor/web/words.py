@@ -15,6 +15,8 @@ from babel.numbers import format_compact_decimal, format_decimal, get_group_symb
 from babel.support import Translations
 from markupsafe import Markup
 
+from ouvidor.accounts.audit import COMMAND
+
 Language = Literal["pt-BR", "en"]
 
 LOCALES = Path(__file__).parent / "locale"
@@ -88,6 +90,10 @@ class Words:
         if now - value < timedelta(minutes=1):
             return self.catalogue.gettext("just now")
         return format_timedelta(value - now, add_direction=True, locale=self.locale)
+
+    def who(self, name: str) -> str:
+        """Somebody's name as it is kept; what was done at the command line has one of its own."""
+        return self.catalogue.gettext("command line") if name == COMMAND.name else name
 
     def span(self, length: timedelta) -> str:
         """A stretch of time in its largest unit, short: `12 min`, `3 hr`, `2 d`; seconds count as under a minute."""
