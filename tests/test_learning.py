@@ -22,8 +22,9 @@ from ouvidor.accounts.permissions import Role
 from ouvidor.engines.embeddings import EmbeddingFailed, NoEmbedder
 from ouvidor.errors import Unprocessable
 from ouvidor.evals.own_comments import run_for_project
+from ouvidor.feedback import classifier, examples
 from ouvidor.feedback.classifier import classify, learn
-from ouvidor.feedback.examples import Example
+from ouvidor.feedback.examples import Example, own_examples
 from ouvidor.feedback.in_use import in_use
 from ouvidor.feedback.learning.correcting import correct
 from ouvidor.feedback.learning.train import RETRAIN_JOB, WEIGHT
@@ -60,6 +61,14 @@ class Noticing(NoEmbedder):
 @pytest.fixture
 def embedder() -> Noticing:
     return Noticing()
+
+
+@pytest.fixture
+def fewer_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fourth of ours: what is shown here needs no more, and a training takes as long as it has examples."""
+    few = own_examples()[::4]
+    for module in (examples, classifier):
+        monkeypatch.setattr(module, "own_examples", lambda: few)
 
 
 async def teach(rt: Runtime, tenant: Tenant, words: list[str], category: str, clock: MovedClock) -> None:
@@ -115,6 +124,7 @@ async def test_corrections_teach_the_next_model(
     assert (model["number"], model["measured"]["known"], model["measured"]["new"]) == (2, 9, 2)
 
 
+@pytest.mark.usefixtures("fewer_examples")
 @pytest.mark.slow
 async def test_going_back_to_an_earlier_model(
     rt: Runtime, client: httpx.AsyncClient, site: Site, clock: MovedClock
@@ -141,6 +151,7 @@ async def test_going_back_to_an_earlier_model(
     ]
 
 
+@pytest.mark.usefixtures("fewer_examples")
 @pytest.mark.slow
 async def test_a_model_that_is_worse_is_kept_out(
     rt: Runtime, client: httpx.AsyncClient, site: Site, clock: MovedClock
@@ -160,6 +171,7 @@ async def test_a_model_that_is_worse_is_kept_out(
     assert (await models(client, site.own))["suggested"] is True
 
 
+@pytest.mark.usefixtures("fewer_examples")
 @pytest.mark.slow
 async def test_orders_while_one_is_trained_join_it(
     rt: Runtime, client: httpx.AsyncClient, site: Site, clock: MovedClock
@@ -173,6 +185,7 @@ async def test_orders_while_one_is_trained_join_it(
     assert [model["number"] for model in (await models(client, site.own))["data"]] == [1]
 
 
+@pytest.mark.usefixtures("fewer_examples")
 @pytest.mark.slow
 async def test_a_model_is_not_put_into_use_over_one_it_was_not_compared_with(
     rt: Runtime, client: httpx.AsyncClient, site: Site, clock: MovedClock, embedder: Noticing
@@ -209,6 +222,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.mark.usefixtures("fewer_examples")
 @pytest.mark.slow
 async def test_a_training_that_was_killed_is_taken_up(
     rt: Runtime, client: httpx.AsyncClient, site: Site, clock: MovedClock, database: DatabaseAddress
@@ -232,6 +246,7 @@ async def test_a_training_that_was_killed_is_taken_up(
     assert [(model["number"], model["state"]) for model in told["data"]] == [(1, "promoted")]
 
 
+@pytest.mark.usefixtures("fewer_examples")
 @pytest.mark.slow
 async def test_a_training_without_vectors_says_so_and_is_tried_again(
     rt: Runtime, client: httpx.AsyncClient, site: Site, clock: MovedClock, embedder: Noticing
@@ -250,6 +265,7 @@ async def test_a_training_without_vectors_says_so_and_is_tried_again(
     assert [(one["number"], one["state"]) for one in (await models(client, site.own))["data"]] == [(1, "promoted")]
 
 
+@pytest.mark.usefixtures("fewer_examples")
 async def test_a_project_is_measured_on_what_its_people_corrected(
     rt: Runtime, site: Site, clock: MovedClock, tmp_path: Path
 ) -> None:
@@ -289,6 +305,7 @@ async def test_what_the_model_has_learnt_is_judged_by_others(rt: Runtime, site: 
     assert (figures["blind_cases"], figures["blind_low"], figures["blind_high"]) == (0, 0, 1)
 
 
+@pytest.mark.usefixtures("fewer_examples")
 async def test_only_managers_train(rt: Runtime, client: httpx.AsyncClient, site: Site, clock: MovedClock) -> None:
     await teach(rt, site.own, ODD[:1], "spam", clock)
     agent = await bearer_of(rt, await add_person(rt, "ana", (site.own.project, Role.AGENT)), site.own.project)

@@ -28,10 +28,11 @@ from ouvidor.engines.remote_embeddings import MOST_CHARACTERS, MOST_TEXTS, Remot
 from ouvidor.feedback.intake.receive import take_in
 from ouvidor.feedback.jobs.vectors import embed_comments
 from ouvidor.feedback.told import Told
+from ouvidor.knowledge import vectors
 from ouvidor.knowledge.catch_up import leave_index_jobs
 from ouvidor.knowledge.index import index_knowledge
 from ouvidor.knowledge.search import search
-from ouvidor.knowledge.vector_index import LARGE
+from ouvidor.knowledge.vector_index import SECTION_VECTORS
 from ouvidor.knowledge.vectors import Progress, embed_sections, vector_progress
 from ouvidor.runtime import DatabaseAddress, Runtime, open_runtime, utc_now
 from ouvidor.settings import Settings
@@ -40,6 +41,7 @@ from ouvidor.worker import work
 pytestmark = pytest.mark.anyio
 
 OpenOn = Callable[..., AbstractAsyncContextManager[Runtime]]
+LARGE = 200
 DIMENSIONS = "select distinct vector_dims(embedding) from section_vector where project_id = :project"
 NOWHERE = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
 CALLS = "select * from engine_call where project_id = :project order by id"
@@ -293,7 +295,8 @@ async def test_a_change_between_two_batches_stores_nothing_mixed(open_on: OpenOn
             assert await dimensions(rt, tenant) == [32]
 
 
-async def test_a_large_project_of_long_vectors_has_an_index(open_on: OpenOn) -> None:
+async def test_a_large_project_of_long_vectors_has_an_index(open_on: OpenOn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "SECTION_VECTORS", replace(SECTION_VECTORS, large=LARGE))
     with LlmServer(dimension=1536) as server:
         server.always(lambda asked: says([_short(number, text) for number, text in enumerate(asked.body["input"])]))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -31,6 +32,7 @@ def with_runtime(deed: "Callable[[Runtime], Coroutine[Any, Any, T]]") -> T:
     from ouvidor.runtime import database_address, open_runtime
     from ouvidor.settings import read_settings
 
+    import_module("ouvidor.tables")  # so that every key to a table of another domain is resolved
     settings = read_settings()
     configure_logging(settings.log_format, settings.log_level, quiet=True)
     with database_address(settings) as address:

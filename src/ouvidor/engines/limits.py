@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ouvidor.db import Base, Database
-from ouvidor.engines.faults import CallFault
+from ouvidor.engines.call_fault import CallFault
 from ouvidor.settings import Settings
 
 MINUTE = 60.0

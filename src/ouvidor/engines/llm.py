@@ -22,7 +22,7 @@ from ouvidor.engines.base import (
     sum_of_usage,
 )
 from ouvidor.engines.breaker import Breaker, Circuit
-from ouvidor.engines.faults import CallFault
+from ouvidor.engines.call_fault import CallFault
 from ouvidor.engines.limits import limits_of
 from ouvidor.engines.local import LOCAL
 from ouvidor.engines.provider import Provider, Spoken

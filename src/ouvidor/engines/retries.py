@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ouvidor.engines.faults import CallFault
+from ouvidor.engines.call_fault import CallFault
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 8.0

@@ -16,7 +16,7 @@ OPTIONS = "-c search_path=public"  # the queue's own schema is not compared with
 
 def upgrade(url: str) -> None:
     """Run what migrations are missing; processes that start together wait for each other."""
-    _with_connection(url, lambda connection: command.upgrade(_config(connection), "head"))
+    _with_connection(url, _upgrade)
 
 
 def check(url: str) -> None:
@@ -40,8 +40,7 @@ def is_current(url: str) -> bool:
     engine = create_engine(url, connect_args={"options": OPTIONS})
     try:
         with engine.connect() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
-            return present == ScriptDirectory.from_config(_config(connection)).get_current_head()
+            return _form(connection) == newest_form()
     finally:
         engine.dispose()
 
@@ -52,6 +51,15 @@ def newest_form() -> str | None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     return ScriptDirectory.from_config(config).get_current_head()
+
+
+def _upgrade(connection: Connection) -> None:
+    if _form(connection) != newest_form():
+        command.upgrade(_config(connection), "head")
+
+
+def _form(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _with_connection(url: str, deed: Callable[[Connection], object]) -> None:
