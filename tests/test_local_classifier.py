@@ -263,8 +263,8 @@ def test_training_twice_gives_the_same_model() -> None:
 def test_good_corrections_are_promoted_and_noise_is_not() -> None:
     examples, _ = some(4)
     slang = [
-        *((f"trem bão demais da conta {word}", "praise") for word in ("sô", "uai", "viu", "gente", "moço", "ó")),
-        *((f"deu ruim feio no {word}", "criticism") for word in ("caixa", "site", "balcão", "som", "palco", "pedido")),
+        *((f"chavoso no grau {word}", "praise") for word in ("sô", "uai", "viu", "gente", "moço", "ó")),
+        *((f"que uó esse {word}", "criticism") for word in ("caixa", "site", "balcão", "som", "palco", "pedido")),
     ]
     good = [Example(text=text, category=category, language="pt") for text, category in slang]
     chance = random.Random(7)
