@@ -39,13 +39,13 @@ NOT_ACCEPTED = 422
 
 ONE: JsonDict = {
     "id": 4711,
-    "texto": "Amei o clipe novo, só faltou a letra na descrição",
+    "texto": "Amei o clipe novo, que história linda",
     "artista": "Marina Sol",
     "album": "Laje",
 }
 SORTED: JsonDict = {
     "id": 4711,
-    "texto": "Amei o clipe novo, só faltou a letra na descrição",
+    "texto": "Amei o clipe novo, que história linda",
     "categoria": "ELOGIO",
     "tags_funcionalidades": [{"codigo": "clip_narrativa", "explicacao": "A história que o clipe conta."}],
     "confianca": 0.83,

@@ -33,7 +33,7 @@ class CommentOut(BaseModel):
             "example": {
                 "id": "0199f3a1-c2d4-7e0f-8a51-b0c9d3e4f5a6",
                 "external_id": "4711",
-                "text": "Amei o clipe novo, só faltou a letra na descrição",
+                "text": "Amei o clipe novo, que história linda",
                 "category": "praise",
                 "category_name": "ELOGIO",
                 "given_category": "praise",

@@ -65,7 +65,7 @@ EXAMPLE: JsonDict = {
     "comments": [
         {
             "id": "4711",
-            "text": "Amei o clipe novo, só faltou a letra na descrição",
+            "text": "Amei o clipe novo, que história linda",
             "fields": {"artista": "Marina Sol", "album": "Laje"},
             "written_at": "2026-11-20T18:12:00-03:00",
         }
