@@ -6,7 +6,7 @@ Makes its own file: the texts of the labelled examples, put together anew, with 
 one JSON object:
 
 - `classify`: the local classifier alone, comments a second, with vectors and by words alone, in one process; of these
-  comments (100 characters in the mean) and of short ones (45).
+  comments (100 characters in the mean) and of short ones (49).
 - `import`: the file read and put on the list by a process of its own (seconds, megabytes); then worked off by one
   `ouvidor worker` and by two, with vectors and without: seconds, comments a second, megabytes of each worker; what
   storing costs is the difference from `classify`.

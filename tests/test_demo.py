@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from sqlalchemy import select
 from ouvidor.accounts.keys import UnknownApiKey, holder_of
 from ouvidor.accounts.login import log_in
 from ouvidor.accounts.models import AuditEntry
+from ouvidor.accounts.projects import project_named
 from ouvidor.conversations.models import Conversation, Message, Origin
 from ouvidor.db import driver_of
+from ouvidor.demo.comments import planted
 from ouvidor.demo.history import past_talks
 from ouvidor.demo.load import COMPANIES, load_demo
 from ouvidor.engines.embeddings import Embedder, load_embedder
 from ouvidor.evals.golden import run_golden
+from ouvidor.feedback.learning.agreement import agreement
+from ouvidor.feedback.models import Comment
 from ouvidor.runtime import Runtime
 
 pytestmark = pytest.mark.anyio
@@ -92,6 +97,23 @@ async def test_the_past_is_brought_in_once(rt: Runtime) -> None:
     assert len(said) == sum(len(talk["turns"]) for company in COMPANIES for talk in past_talks(company.name))
     assert all(row.status == "closed" and row.unit and row.last_message_at <= rt.clock() for row in held)
     assert len({row.unit for row in held}) >= 8
+
+
+async def test_the_older_comments_were_looked_through_once(rt: Runtime) -> None:
+    await load_demo(rt)
+    await load_demo(rt)
+    async with rt.db.read() as session:
+        label = await project_named(session, "aurora")
+        rows = (await session.execute(select(Comment).where(Comment.project_id == label.id))).scalars().all()
+        agreed = await agreement(session, label.id, rt.clock() - timedelta(days=90))
+    now, corrected = rt.clock(), [row for row in rows if row.corrected_at]
+    assert len(rows) == 1500
+    assert all(row.written_at < row.corrected_at < now - timedelta(days=5) for row in corrected if row.corrected_at)
+    assert all(row.category == planted()[row.external_id].category and row.waits is None for row in corrected)
+    assert agreed.blind.looked_at + agreed.unsure.looked_at == len(corrected)
+    assert agreed.blind.looked_at >= 10
+    assert agreed.unsure.looked_at >= 30
+    assert sum(row.waits is not None for row in rows) >= 100
 
 
 def test_no_two_past_conversations_are_alike(with_model: Embedder) -> None:
