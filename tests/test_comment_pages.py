@@ -152,6 +152,24 @@ async def test_a_file_is_looked_at_mapped_and_brought_in(
     assert rows_of(listed) == 1
 
 
+@pytest.mark.parametrize(
+    ("encoding", "day", "times"), [("utf-8", "{}/11/2026", "%d/%m/%Y"), ("cp1252", "2026-11-{}", "")]
+)
+async def test_a_file_whose_text_is_not_found_is_still_read_as_it_is_written(
+    rt: Runtime, client: httpx.AsyncClient, tenant: Tenant, encoding: str, day: str, times: str
+) -> None:
+    """Also where one time is wrong however it is read: nobody has to notice that accents went wrong."""
+    token = await enter(rt, client, tenant.project)
+    lines = ["O que você achou?;Quando", "ótimo;ontem", *(f"não é bom {n};{day.format(n)}" for n in range(14, 20))]
+    file = {"file": ("novembro.csv", "\n".join(lines).encode(encoding))}
+    answer = await client.post(f"{PAGE}/files", data={"form_token": token}, files=file, headers=OWN)
+    page = (await client.get(answer.headers["location"], headers=OWN)).text
+    assert "O que você achou?" in page
+    assert "Which column holds the text?" in page
+    assert f'<option value="{encoding}" selected>' in page
+    assert f'<option value="{times}" selected>' in page
+
+
 async def test_a_kept_file_is_for_those_who_send_comments_in_and_for_an_hour(
     rt: Runtime, client: httpx.AsyncClient, tenant: Tenant, clock: MovedClock
 ) -> None:

@@ -225,12 +225,18 @@ def _best_look(name: str, beginning: bytes, zone: tzinfo, now: datetime) -> Look
             if isinstance(look.wrong, UnreadableText):
                 best = best or look
                 break
-            if best is None or best.wrong is not None or look.broken < best.broken:
+            if best is None or _rank(look) < _rank(best):
                 best = look
             if not best.broken:
                 return best
     assert best is not None
     return best
+
+
+def _rank(look: Look) -> tuple[int, int]:
+    """The lower the better: a file that cannot be read at all is worse than one of which only the text is not found."""
+    unreadable = 0 if look.wrong is None else 1 if isinstance(look.wrong, NoTextColumn) else 2
+    return unreadable, look.broken
 
 
 def _look(name: str, beginning: bytes, reading: CommentReading, now: datetime) -> Look:
